@@ -1,0 +1,43 @@
+"""What a runner makes and a target starts: a command, described without knowing how or where it will run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+ROWS = 24
+COLS = 80
+"""A terminal's size until somebody says otherwise, as every emulator since the VT100."""
+
+MAX_CELLS = 1000
+"""Rows and columns are clamped to 1 … this: no screen is larger, and programs allocate rows × columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A terminal's size in character cells, clamped to what makes sense."""
+
+    rows: int = ROWS
+    cols: int = COLS
+
+    @classmethod
+    def clamped(cls, rows: int, cols: int) -> Size:
+        """The size nearest to *rows* × *cols* that is allowed."""
+        return cls(max(1, min(MAX_CELLS, rows)), max(1, min(MAX_CELLS, cols)))
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program to start.
+
+    :ivar argv: the program and its arguments; the program is looked up in the child's ``PATH``.
+    :ivar arg0: what the program is told that it is called, if not ``argv[0]`` (``-bash``: a login shell).
+    :ivar cwd: the working directory; empty: the home directory. A leading ``~`` is the home directory.
+    :ivar env: additions to the environment that the target gives by its allow-list.
+    :ivar size: the terminal's size if it runs in a terminal, else None: pipes.
+    """
+
+    argv: tuple[str, ...]
+    arg0: str = ""
+    cwd: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+    size: Size | None = None
