@@ -1,0 +1,128 @@
+"""The input of one process: counted for each client, bounded, and told when the process has taken it.
+
+Counting is what makes input exact across a cut: a client sends again what was not *accepted*, and may have no more under
+way than the limit beyond what was *taken*.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from webshell.errors import InputFull
+from webshell.target import Child
+
+CLIENT_BYTES = 256 << 10
+"""Under way from one client: a round trip of 100 ms still carries 2.5 MB/s of pasted text."""
+
+PROCESS_BYTES = 1 << 20
+"""Under way to one process from all clients together."""
+
+REPORT_BYTES = 32 << 10
+"""Progress is reported in steps of this size: an eighth of the limit, so a paste never waits for a report."""
+
+CLIENTS = 64
+"""Counts kept for each process; the oldest goes first. A client that was away for 64 others starts anew."""
+
+
+@dataclass(slots=True)
+class Count:
+    """What one client has sent to one process, in bytes since its first."""
+
+    accepted: int = 0
+    taken: int = 0
+    reported: int = 0
+    refused: bool = False
+    """Something was not accepted: what follows would arrive out of order, until the client has attached again."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A run of bytes of one client that was written and not yet taken."""
+
+    client: str
+    size: int
+
+
+class Intake:
+    """All input of one process."""
+
+    __slots__ = ("_counts", "_queue", "_waiting")
+
+    def __init__(self) -> None:
+        self._counts: dict[str, Count] = {}
+        self._queue: deque[_Waiting] = deque()
+        self._waiting = 0  # the sum of the queue
+
+    def begin(self, client: str) -> int:
+        """*client* has attached: it is accepted again. Returns how many bytes of it were accepted so far."""
+        count = self._counts.get(client)
+        if count is None:
+            return 0
+        count.refused = False
+        return count.accepted
+
+    def taken(self, client: str) -> int:
+        """How many bytes of *client* the process has taken; remembers that it was told."""
+        count = self._counts.get(client)
+        if count is None:
+            return 0
+        count.reported = count.taken
+        return count.taken
+
+    def write(self, client: str, data: bytes, child: Child) -> int | None:
+        """Give *data* of *client* (empty: one that does not count) to *child*.
+
+        :returns: what to report as taken to the client, or None if that can wait.
+        :raises InputFull: too much is under way; nothing was accepted.
+        """
+        pending = child.pending
+        count = self._count(client)
+        if count.refused or count.accepted - count.taken + len(data) > CLIENT_BYTES:
+            count.refused = client != ""
+            raise InputFull(f"the process does not read its input: {count.accepted - count.taken} bytes are waiting")
+        if pending + len(data) > PROCESS_BYTES:
+            count.refused = client != ""
+            raise InputFull(f"the process does not read its input: {pending} bytes are waiting")
+        child.write(data)
+        count.accepted += len(data)
+        if not pending and not child.pending:  # the common case: the kernel took it all at once
+            count.taken = count.accepted
+            return self._due(count, REPORT_BYTES)
+        if self._queue and self._queue[-1].client == client:
+            self._queue[-1].size += len(data)
+        else:
+            self._queue.append(_Waiting(client, len(data)))
+        self._waiting += len(data)
+        return self.progress(client, child)
+
+    def progress(self, client: str, child: Child) -> int | None:
+        """The child may have taken input: what to report to *client*, or None."""
+        gone = self._waiting - child.pending
+        while gone > 0 and self._queue:
+            oldest = self._queue[0]
+            step = min(gone, oldest.size)
+            gone -= step
+            self._waiting -= step
+            oldest.size -= step
+            if oldest.client in self._counts:
+                self._counts[oldest.client].taken += step
+            if not oldest.size:
+                self._queue.popleft()
+        count = self._counts.get(client)
+        return None if count is None else self._due(count, REPORT_BYTES if self._queue else 1)
+
+    @staticmethod
+    def _due(count: Count, step: int) -> int | None:
+        if count.taken - count.reported < step:
+            return None
+        count.reported = count.taken
+        return count.taken
+
+    def _count(self, client: str) -> Count:
+        count = self._counts.get(client)
+        if count is None:
+            while len(self._counts) >= CLIENTS:
+                del self._counts[next(iter(self._counts))]
+            count = self._counts[client] = Count()
+        return count

@@ -1,0 +1,125 @@
+"""The last bytes of a process's output, by absolute offset; it knows neither who reads them nor what they mean."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import deque
+
+from webshell.limits import SCROLLBACK_BYTES
+from webshell.modes import Modes
+
+PIECE_BYTES = 4096
+"""Smaller pieces are joined up to this size: what a process writes byte by byte must not cost an object a byte."""
+
+CHUNK_BYTES = 65536
+"""Larger ones are cut to this size, so that trimming by whole chunks stays near the capacity."""
+
+SAFE_SEARCH_BYTES = 4096
+"""How far to look for a place where reading can begin without cutting a line, a sequence or a character in two."""
+
+_SAFE = re.compile(rb"\n|\x1b")
+
+
+class Scrollback:
+    """A ring of bytes in two streams that are counted together.
+
+    :ivar base: the offset of the oldest kept byte.
+    :ivar end: the offset after the newest: the number of bytes ever added.
+    """
+
+    __slots__ = ("_chunks", "_modes", "base", "capacity", "end", "floor")
+
+    def __init__(self, capacity: int = SCROLLBACK_BYTES, *, terminal: bool = False, keep: bool = False) -> None:
+        """
+        :param capacity: bytes to keep; up to one chunk more is held.
+        :param terminal: the bytes go to a terminal whose modes matter after a gap.
+        :param keep: drop nothing at or above :meth:`release`'s offset, whatever the capacity.
+        """
+        self.capacity = capacity
+        self.base = 0
+        self.end = 0
+        self.floor: int | None = 0 if keep else None
+        self._chunks: deque[tuple[int, bytes | bytearray]] = deque()
+        self._modes = Modes() if terminal else None
+
+    @property
+    def full(self) -> bool:
+        """Whether adding more would drop what must be kept, or hold more than the capacity."""
+        return self.floor is not None and self.end - self.floor >= self.capacity
+
+    def add(self, stream: int, data: bytes) -> None:
+        """Add *data* that arrived on *stream*, and drop the oldest beyond the capacity."""
+        size = len(data)
+        self.end += size
+        chunks = self._chunks
+        if size < PIECE_BYTES:
+            if chunks:
+                last_stream, last = chunks[-1]
+                if type(last) is bytearray and last_stream == stream and len(last) + size <= PIECE_BYTES:
+                    last += data
+                    return
+            chunks.append((stream, bytearray(data)))
+        elif size <= CHUNK_BYTES:
+            chunks.append((stream, data))
+        else:
+            for start in range(0, size, CHUNK_BYTES):
+                chunks.append((stream, data[start : start + CHUNK_BYTES]))
+        if self.end - self.base > self.capacity:
+            self._trim()
+
+    def release(self, offset: int) -> None:
+        """Somebody has consumed everything below *offset*: with *keep*, it may be dropped from now on."""
+        if self.floor is not None and offset > self.floor:
+            self.floor = offset
+            self._trim()
+
+    def _trim(self) -> None:
+        chunks = self._chunks
+        while chunks:
+            oldest = chunks[0][1]
+            after = self.base + len(oldest)
+            if self.end - after < self.capacity or (self.floor is not None and after > self.floor):
+                return
+            if self._modes is not None:
+                self._modes.feed(bytes(oldest))
+            chunks.popleft()
+            self.base = after
+
+    def read(self, offset: int, limit: int) -> tuple[int, bytes]:
+        """The stream and up to *limit* bytes from *offset*, which must be kept: ``base <= offset < end``."""
+        start = self.base
+        for stream, chunk in self._chunks:
+            after = start + len(chunk)
+            if offset < after:
+                at = offset - start
+                if at == 0 and len(chunk) <= limit and type(chunk) is bytes:
+                    return stream, chunk
+                return stream, bytes(chunk[at : at + limit])
+            start = after
+        raise IndexError(f"offset {offset} is not in {self.base}..{self.end}")
+
+    def after_gap(self) -> tuple[int, str]:
+        """Where a reader who has lost its place goes on, and what restores a terminal there.
+
+        The place is after a line end or before an escape sequence if one is near, and never inside a UTF-8 character.
+        """
+        if self.base == 0:
+            return 0, ""
+        head = b""
+        for _, chunk in self._chunks:
+            head += chunk[:SAFE_SEARCH_BYTES]
+            if len(head) >= SAFE_SEARCH_BYTES:
+                break
+        match = _SAFE.search(head, 0, SAFE_SEARCH_BYTES)
+        if match:
+            skip = match.end() if match[0] == b"\n" else match.start()
+        else:
+            skip = 0
+            while skip < min(3, len(head)) and head[skip] & 0xC0 == 0x80:
+                skip += 1
+        if self._modes is None:
+            return self.base + skip, ""
+        modes = copy.deepcopy(self._modes)  # what is skipped may end a sequence that was cut
+        modes.feed(head[:skip])
+        return self.base + skip, modes.restore()

@@ -1,0 +1,301 @@
+"""A session: a named set of processes and the clients attached to them.
+
+This is the state that outlives a connection. It is independent of how messages travel and of where commands run.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from webshell.cursor import Listener
+from webshell.errors import BadRequest, LimitReached, NoSuchProcess, NoSuchSession, WebshellError, WrongState
+from webshell.grant import Grant
+from webshell.limits import Clock, Limits, Timer
+from webshell.messages import Closed, Event, Failed, Presence, Removed, Renamed, Resize, Resized, Start, Started
+from webshell.process import Process
+from webshell.records import ClientRecord, ProcessRecord, SessionRecord
+from webshell.runners import Runner
+from webshell.scrollback import Scrollback
+from webshell.target import Child, Target
+
+SESSION_ID_BYTES = 16
+"""128 random bits: it cannot be guessed (RFC 4122 uses 122)."""
+
+NAME_CHARACTERS = 256
+"""The longest name of a session or process; a command line is cut to it."""
+
+
+class Attendant(Listener, Protocol):
+    """Who is attached to a session: a listener with a grant."""
+
+    @property
+    def grant(self) -> Grant:
+        """Who it is and what it may do."""
+
+
+class House(Protocol):
+    """What a session needs of the directory that it stands in."""
+
+    target: Target
+    limits: Limits
+    clock: Clock
+    now: Callable[[], float]
+    kept: int
+    """Processes in all sessions together, exited ones included."""
+    running: int
+    """Those of them that run, and those of ended sessions that are still ending."""
+
+    def runner(self, name: str) -> Runner:
+        """The runner of that *name*; raises BadRequest."""
+
+    def check_room(self) -> None:
+        """Raise LimitReached if no process may be added."""
+
+    def forget(self, session: Session) -> None:
+        """*session* has ended."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A start whose turn has not come."""
+
+    start: Start
+    attendant: Attendant
+
+
+@dataclass(slots=True)
+class _Queue:
+    """Starts that run one after another; it is there while one of them runs."""
+
+    running: int  # the process number
+    waiting: deque[_Waiting] = field(default_factory=deque)
+
+
+class Session:
+    """A named set of processes, and who attends it."""
+
+    def __init__(self, name: str, owner: str, linger: float, house: House) -> None:
+        self.id = secrets.token_urlsafe(SESSION_ID_BYTES)
+        self.name = name
+        self.owner = owner
+        self.linger = linger
+        self.processes: dict[int, Process] = {}
+        self.closed = False
+        self._house = house
+        self._attendants: dict[Attendant, None] = {}
+        self._queues: dict[str, _Queue] = {}
+        self._numbers = 0
+        self._remains: list[Child | None] = []  # removed processes that left something running
+        self._leaving: Timer | None = None
+
+    # ---- what a client does
+
+    def check_seat(self) -> None:
+        """Raise :class:`LimitReached` if nobody more may attach."""
+        if len(self._attendants) >= self._house.limits.attached:
+            raise LimitReached(f"the session has {len(self._attendants)} clients already, the limit")
+
+    def attach(self, attendant: Attendant, offsets: Mapping[int, int]) -> tuple[ProcessRecord, ...]:
+        """*attendant* listens from now on; :meth:`resume` begins to tell it. Returns what there is."""
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+        self._attendants[attendant] = None
+        for number, process in self.processes.items():
+            process.attach(attendant, offsets.get(number, 0))
+        return tuple(process.record(attendant) for process in self.processes.values())
+
+    def arrived(self, attendant: Attendant) -> None:
+        """*attendant* has been told what there is: serve it what it missed, and tell everybody that it is here."""
+        self.resume(attendant)
+        self._presence()
+
+    def detach(self, attendant: Attendant) -> None:
+        """*attendant* has left. With the last one, the linger time begins."""
+        if attendant not in self._attendants:
+            return
+        del self._attendants[attendant]
+        for process in self.processes.values():
+            process.detach(attendant)
+        if self._attendants:
+            self._presence()
+        elif not self.closed:
+            self.leave()
+
+    def leave(self) -> None:
+        """Nobody is attached: the session ends when nobody comes for its linger time."""
+        if self.linger:
+            self._leaving = self._house.clock.callLater(
+                self.linger, lambda: self.close(f"nobody was here for {self.linger:g} seconds")
+            )
+        else:
+            self.close("the last client has left")
+
+    def resume(self, attendant: Attendant) -> None:
+        """*attendant* can take more, or less, than before."""
+        for process in tuple(self.processes.values()):
+            process.resume(attendant)
+
+    def process(self, number: int) -> Process:
+        """The process of that *number*.
+
+        :raises NoSuchProcess: there is none.
+        """
+        try:
+            return self.processes[number]
+        except KeyError:
+            raise NoSuchProcess(f"there is no process {number} in this session") from None
+
+    def start(self, start: Start, attendant: Attendant) -> None:
+        """Start a process, or let it wait in its queue; everybody attached is told when it starts."""
+        queue = self._queues.get(start.queue)
+        if queue is None:
+            self._spawn(start, attendant)
+        elif sum(len(other.waiting) for other in self._queues.values()) >= self._house.limits.queued:
+            raise LimitReached(f"{self._house.limits.queued} commands are waiting already, the limit")
+        else:
+            queue.waiting.append(_Waiting(start, attendant))
+
+    def stop(self, number: int, grace: float | None) -> None:
+        """End a process and all that it started, or what is left of one that has exited."""
+        process = self.process(number)
+        child = process.child or process.remains
+        if child is None:
+            raise WrongState(f"process {number} has exited, and nothing of it is left")
+        child.stop(self._house.limits.grace if grace is None else grace)
+
+    def resize(self, resize: Resize, attendant: Attendant) -> None:
+        """Set a terminal's size; the others are told."""
+        process = self.process(resize.process)
+        child = process.living()
+        if process.size is None or process.size == resize.size:
+            return
+        process.size = resize.size
+        child.resize(resize.size)
+        self._tell(Resized(process.number, resize.size.rows, resize.size.cols), attendant)
+
+    def rename(self, number: int | None, name: str) -> None:
+        """Name a process, or the session."""
+        if not name:
+            raise BadRequest("the name is empty")
+        if number is None:
+            self.name = name[:NAME_CHARACTERS]
+        else:
+            self.process(number).name = name[:NAME_CHARACTERS]
+        self._tell(Renamed(number, name[:NAME_CHARACTERS]))
+
+    def remove(self, number: int) -> None:
+        """Forget an exited process."""
+        process = self.process(number)
+        if process.running:
+            raise WrongState(f"process {number} is still running: stop it first")
+        del self.processes[number]
+        self._house.kept -= 1
+        if process.remains is not None:
+            self._remains.append(process.remains)
+        self._tell(Removed(number))
+
+    def close(self, reason: str) -> None:
+        """End everything; whoever is attached is told *reason* and detached."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+        self._queues.clear()
+        self._house.forget(self)
+        self._house.kept -= len(self.processes)
+        children = [process.child or process.remains for process in self.processes.values()] + self._remains
+        for child in children:
+            if child is not None:
+                child.stop(self._house.limits.grace)
+        for attendant in tuple(self._attendants):
+            attendant.deliver(Closed(reason))
+            self.detach(attendant)
+
+    # ---- what a process does
+
+    def _ended(self, process: Process) -> None:
+        self._house.running -= 1
+        for name, queue in tuple(self._queues.items()):
+            if queue.running == process.number:
+                self._next(name, queue)
+
+    # ---- inside
+
+    def _spawn(self, start: Start, attendant: Attendant) -> None:
+        house = self._house
+        if self.closed:
+            raise NoSuchSession("the session has ended")
+        command = house.runner(start.runner)(start)
+        self._make_room()
+        line = start.line or " ".join(start.argv)
+        process = Process(
+            self._numbers + 1,
+            start.runner,
+            start.line,
+            (start.name or line or start.runner)[:NAME_CHARACTERS],
+            command.size,
+            Scrollback(house.limits.scrollback, terminal=command.size is not None, keep=start.keep == "all"),
+            house.now,
+            self._ended,
+        )
+        process.child = house.target.spawn(command, process)
+        self._numbers += 1
+        self.processes[process.number] = process
+        house.kept += 1
+        house.running += 1
+        if start.queue:
+            self._queues.setdefault(start.queue, _Queue(process.number)).running = process.number
+        for other in tuple(self._attendants):
+            process.attach(other, 0)
+            other.deliver(Started(process.record(other), start.id if other is attendant else None))
+        for other in tuple(self._attendants):
+            process.resume(other)
+
+    def _make_room(self) -> None:
+        limits = self._house.limits
+        self._house.check_room()
+        while len(self.processes) >= limits.processes:
+            exited = next((number for number, process in self.processes.items() if not process.running), None)
+            if exited is None:
+                raise LimitReached(f"the session runs {limits.processes} processes already, the limit")
+            self.remove(exited)
+
+    def _next(self, name: str, queue: _Queue) -> None:
+        while queue.waiting:
+            waiting = queue.waiting.popleft()
+            try:
+                self._spawn(waiting.start, waiting.attendant)
+            except WebshellError as error:
+                if waiting.attendant in self._attendants:
+                    waiting.attendant.deliver(Failed(error.code, str(error), waiting.start.id))
+            else:
+                return
+        del self._queues[name]
+
+    def _tell(self, event: Event, but: Attendant | None = None) -> None:
+        for attendant in tuple(self._attendants):
+            if attendant is not but:
+                attendant.deliver(event)
+
+    def _presence(self) -> None:
+        for you in tuple(self._attendants):
+            you.deliver(
+                Presence(
+                    tuple(
+                        ClientRecord(who.grant.identity, tuple(sorted(who.grant.rights)), who is you)
+                        for who in self._attendants
+                    )
+                )
+            )
+
+    def record(self) -> SessionRecord:
+        """The session as a list shows it."""
+        processes = tuple(process.record() for process in self.processes.values())
+        return SessionRecord(self.id, self.name, self.owner, len(self._attendants), self.linger, processes)
