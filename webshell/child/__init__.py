@@ -1,0 +1,1 @@
+"""What runs in the child or on a far host: standard library only, run by path, by whatever Python is there."""

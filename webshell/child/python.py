@@ -1,0 +1,116 @@
+"""A Python that keeps its state, fed over standard input; runs in the child, standard library only, Python 3.8+.
+
+Without arguments each line of input is one line of Python, as at the interactive prompt but without prompts: a compound
+statement ends with an empty line. With ``--blocks`` each line is a JSON string that holds a block of source; the end of each block
+is marked on standard output by the FinalTerm sequence ``OSC 133 ; D ; status``, status 0, or 1 when it raised.
+
+User code shares the standard input: ``input()`` reads the next line.
+"""
+
+import ast
+import builtins
+import code
+import json
+import linecache
+import sys
+
+
+class Interpreter(code.InteractiveInterpreter):
+    """Runs source in one namespace and knows whether the last raised."""
+
+    def __init__(self) -> None:
+        super().__init__({"__name__": "__main__", "__doc__": None, "__builtins__": builtins})
+        self.raised = False
+        self._number = 0
+
+    def block(self, source: str) -> None:
+        """Run *source*; the value of a final expression is shown."""
+        self._number += 1
+        name = f"<block {self._number}>"
+        linecache.cache[name] = (len(source), None, source.splitlines(True), name)  # for tracebacks
+        self.raised = False
+        try:
+            tree = ast.parse(source, name)
+            last = tree.body[-1:] if tree.body and isinstance(tree.body[-1], ast.Expr) else []
+            rest = tree.body[: len(tree.body) - len(last)]
+            statements = compile(ast.Module(rest, []), name, "exec")
+            shown = compile(ast.Interactive(last), name, "single")
+        except (OverflowError, SyntaxError, ValueError, RecursionError, MemoryError):
+            self.raised = True
+            self.showsyntaxerror(name)
+            return
+        self.runcode(statements)
+        if not self.raised:
+            self.runcode(shown)
+
+    def showtraceback(self) -> None:
+        self.raised = True
+        super().showtraceback()
+
+
+def read() -> str:
+    """The next line of input; Ctrl-C while nothing runs is nothing."""
+    while True:
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            continue
+        if not line:
+            raise SystemExit(0)
+        return line.rstrip("\r\n")
+
+
+def interrupted() -> None:
+    sys.stdout.flush()
+    print("KeyboardInterrupt", file=sys.stderr, flush=True)
+
+
+def lines(interpreter: Interpreter) -> None:
+    """Run what comes line by line, for ever."""
+    pending = []
+    while True:
+        pending.append(read())
+        try:
+            more = interpreter.runsource("\n".join(pending), "<input>")
+        except KeyboardInterrupt:
+            interrupted()
+            more = False
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if not more:
+            pending.clear()
+
+
+def blocks(interpreter: Interpreter) -> None:
+    """Run what comes block by block, for ever."""
+    while True:
+        line = read()
+        try:
+            source = json.loads(line)
+        except ValueError:
+            source = line
+        try:
+            interpreter.block(source if isinstance(source, str) else line)
+        except KeyboardInterrupt:
+            interpreter.raised = True
+            interrupted()
+        sys.stderr.flush()
+        sys.stdout.write(f"\x1b]133;D;{int(interpreter.raised)}\x07")
+        sys.stdout.flush()
+
+
+def main() -> None:
+    """Begin."""
+    sys.path[0] = ""  # not this file's directory: the working directory, as at the interactive prompt
+    arguments, sys.argv = sys.argv[1:], [""]
+    interpreter = Interpreter()
+    if arguments == ["--blocks"]:
+        blocks(interpreter)
+    elif arguments:
+        raise SystemExit(f"usage: {__file__} [--blocks]")
+    else:
+        lines(interpreter)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""All settings in one frozen value: from options over environment variables over a TOML file over the defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from webshell.limits import Limits
+from webshell.runners import RUNNERS, Row, Runner
+
+DEFAULT_LISTEN = ("tcp:8080:interface=127.0.0.1",)
+
+
+class ConfigError(Exception):
+    """A setting is wrong; the text names it and says what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that an operator may choose; the defaults are safe.
+
+    :ivar listen: Twisted endpoint strings.
+    :ivar origins: origins beside our own that pages may connect from, ``https://host[:port]``; each allows its host too.
+    :ivar hosts: names beside loopback ones that the server answers to, ``name[:port]``.
+    :ivar token_file: keeps the login token; empty: a new token at each start.
+    :ivar auth: Twisted's credential checkers, ``memory:user:password``, ``file:PATH`` …
+    :ivar no_auth: let everybody in who reaches a listener.
+    :ivar self_signed: the file of a certificate that is made when it is missing; every ``tcp:`` listener then speaks TLS.
+    :ivar frame_ancestors: origins whose pages may show ours in a frame.
+    :ivar connections: TCP connections at once; of one address, a tenth of them (never less than 100 or the total).
+    :ivar limits: of sessions and processes.
+    :ivar runners: by name, the built-in ones and those of the file.
+    """
+
+    listen: tuple[str, ...] = DEFAULT_LISTEN
+    origins: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    token_file: str = ""
+    auth: tuple[str, ...] = ()
+    no_auth: bool = False
+    self_signed: str = ""
+    frame_ancestors: tuple[str, ...] = ()
+    connections: int = 1000
+    limits: Limits = Limits()
+    runners: Mapping[str, Runner] = field(default_factory=lambda: dict(RUNNERS))
+
+    @property
+    def connections_of_address(self) -> int:
+        """TCP connections at once from one address."""
+        return min(self.connections, max(100, self.connections // 10))
+
+
+def load(options: Mapping[str, object], environment: Mapping[str, str], file: str = "") -> Config:
+    """The configuration.
+
+    :param options: settings from the command line, by field name; None and empty values were not given.
+    :param environment: ``WEBSHELL_`` + a field's name in capitals; lists are separated by blanks.
+    :param file: a TOML file; empty: ``WEBSHELL_CONFIG``, else none.
+    :raises ConfigError: something is wrong.
+    """
+    file = file or environment.get("WEBSHELL_CONFIG", "")
+    settings = _from_file(Path(file)) if file else {}
+    for name, read in _READERS.items():
+        variable = f"WEBSHELL_{name.upper()}"
+        if variable in environment:
+            value: object = environment[variable]
+            settings[name] = read(variable, value.split() if read is _words and isinstance(value, str) else value)
+        if options.get(name):
+            settings[name] = read("--" + name.replace("_", "-"), options[name])
+    return Config(**settings)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"the configuration file cannot be read: {error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    settings: dict[str, Any] = {}
+    for name, value in table.items():
+        read = {**_READERS, "limits": _limits, "runners": _runners}.get(name)
+        if read is None:
+            known = ", ".join(sorted([*_READERS, "limits", "runners"]))
+            raise ConfigError(f"{path}: there is no setting {name!r}; there are: {known}")
+        settings[name] = read(f"{path}: {name}", value)
+    return settings
+
+
+def _words(name: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+        raise ConfigError(f"{name} must be a list of strings")
+    return tuple(value)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{name} must be a string")
+    return value
+
+
+def _flag(name: str, value: object) -> bool:
+    known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
+    if isinstance(value, bool | int) and value in (0, 1):
+        return bool(value)
+    if isinstance(value, str) and value.lower() in known:
+        return known[value.lower()]
+    raise ConfigError(f"{name} must be true or false")
+
+
+def _count(name: str, value: object) -> int:
+    try:
+        number = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else 0
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise ConfigError(f"{name} must be a whole number of at least 1")
+    return number
+
+
+def _seconds(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
+        raise ConfigError(f"{name} must be a number of seconds")
+    return float(value)
+
+
+def _limits(name: str, value: object) -> Limits:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{name} must be a table")
+    known = {field.name: field.type for field in dataclasses.fields(Limits)}
+    for key in value:
+        if key not in known:
+            raise ConfigError(f"{name}: there is no limit {key!r}; there are: {', '.join(known)}")
+    return Limits(
+        **{key: (_seconds if known[key] == "float" else _count)(f"{name}.{key}", v) for key, v in value.items()}
+    )
+
+
+def _runners(name: str, value: object) -> Mapping[str, Runner]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{name} must be a table of tables: [runners.NAME]")
+    runners: dict[str, Runner] = dict(RUNNERS)
+    for runner, row in value.items():
+        where = f"{name}.{runner}"
+        if runner in RUNNERS:
+            raise ConfigError(f"{where}: there is a built-in runner of this name")
+        if not isinstance(row, dict) or not row.keys() <= {"argv", "pty", "cwd", "env"}:
+            raise ConfigError(f"{where} may have 'argv', 'pty', 'cwd' and 'env'")
+        argv = _words(f"{where}.argv", row.get("argv"))
+        if not argv:
+            raise ConfigError(f"{where}.argv is empty")
+        env = row.get("env", {})
+        if not isinstance(env, dict) or not all(isinstance(text, str) for text in env.values()):
+            raise ConfigError(f"{where}.env must be a table of strings")
+        runners[runner] = Row(
+            argv, _flag(f"{where}.pty", row.get("pty", False)), _text(f"{where}.cwd", row.get("cwd", "")), env
+        )
+    return runners
+
+
+_READERS: Mapping[str, Callable[[str, object], object]] = {
+    "listen": _words,
+    "origins": _words,
+    "hosts": _words,
+    "token_file": _text,
+    "auth": _words,
+    "no_auth": _flag,
+    "self_signed": _text,
+    "frame_ancestors": _words,
+    "connections": _count,
+}
