@@ -1,0 +1,309 @@
+"""How a local child and everything that it started come to an end, and that nothing is left of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from local_case import LocalCase, Told, alive, child, descriptors, eventually, reactor, sleep, zombies
+from twisted.internet.defer import Deferred
+
+from webshell.command import Command, Size
+from webshell.errors import SpawnFailed
+from webshell.targets.census import Census, Running
+from webshell.targets.local import LocalTarget
+
+GRACE = 60.0  # far longer than any test takes: what ends before it ended without KILL
+
+STUBBORN = """
+import os, signal, sys
+for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, signal.SIG_IGN)
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+
+DAEMON = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        with open(sys.argv[1] + ".new", "w") as file:
+            file.write(str(os.getpid()))
+        os.rename(sys.argv[1] + ".new", sys.argv[1])
+        for number in range(3):
+            os.close(number)
+        time.sleep(1000)
+    os._exit(0)
+os.wait()
+print("ready", flush=True)
+if len(sys.argv) > 2:
+    time.sleep(1000)
+"""
+
+
+class Ending(LocalCase):
+    async def test_stop_at_once(self) -> None:
+        for size in (Size(), None):
+            told = self.spawn("sleep", "1000", size=size)
+            child(told).stop(GRACE)
+            self.assertEqual(await told.end(), (None, "HUP", ()))
+
+    async def test_stop_an_interactive_shell_with_jobs(self) -> None:
+        told = self.spawn("bash", "--norc", "--noprofile", env={"PS1": "READY>"})
+        write = child(told).write
+        await told.seen(b"READY>")
+        write(b"sleep 1001 & sleep 1002 & disown; nohup sleep 1003 >/dev/null 2>&1 & setsid sleep 1004 & sleep 1005\n")
+        await self.running(told, 6)
+        write(b"\x1a")  # stops the last one
+        await told.seen(b"Stopped")
+        child(told).stop(GRACE)
+        self.assertEqual((await told.end())[2], ())
+        self.assertEqual(await self.family(told), [])
+
+    async def test_stop_while_the_child_is_stopped(self) -> None:
+        for size in (Size(), None):
+            told = self.sh("echo ready; kill -STOP $$; sleep 1000", size=size)
+            await told.seen(b"ready")
+            stat = Path(f"/proc/{child(told).pid}/stat")
+            await eventually(lambda stat=stat: ") T " in stat.read_text())
+            child(told).stop(GRACE)
+            self.assertIn((await told.end())[1], ("HUP", "TERM"))
+
+    async def test_a_program_that_ignores_signals_is_killed_after_the_grace(self) -> None:
+        for size in (Size(), None):
+            told = self.spawn(sys.executable, "-c", STUBBORN, size=size)
+            await told.seen(b"ready")
+            before = reactor.seconds()
+            child(told).stop(0.2)
+            self.assertEqual(await told.end(), (None, "KILL", ()))
+            self.assertGreaterEqual(reactor.seconds() - before, 0.2)
+
+    async def test_a_second_stop_hastens(self) -> None:
+        told = self.spawn(sys.executable, "-c", STUBBORN)
+        await told.seen(b"ready")
+        child(told).stop(GRACE)
+        child(told).stop(GRACE * 2)
+        await sleep(0.1)
+        assert told.exit is None
+        child(told).stop(0)
+        before = reactor.seconds()
+        self.assertEqual(await told.end(), (None, "KILL", ()))
+        self.assertLess(reactor.seconds() - before, GRACE / 2)
+
+    async def test_stop_waits_for_a_stubborn_descendant(self) -> None:
+        told = self.spawn("/bin/sh", "-c", f"{sys.executable} -c '{STUBBORN}' & wait")
+        await told.seen(b"ready")
+        child(told).stop(0.2)
+        self.assertEqual(await told.end(), (None, "HUP", ()))
+        self.assertEqual(await self.family(told), [])
+
+    async def test_a_double_fork_without_terminal_is_found_by_its_marker(self) -> None:
+        for size in (Size(), None):
+            path = self.mktemp()
+            told = self.spawn(sys.executable, "-c", DAEMON, os.path.abspath(path), "stay", size=size)
+            await told.seen(b"ready")
+            await eventually(lambda path=path: os.path.exists(path))
+            child(told).stop(GRACE)
+            await told.end()
+            assert not alive(int(Path(path).read_text()))
+
+    async def test_a_daemon_is_reported_and_ended_by_a_stop_after_the_exit(self) -> None:
+        path = self.mktemp()
+        told = self.spawn(sys.executable, "-c", DAEMON, os.path.abspath(path))
+        await eventually(lambda: os.path.exists(path))
+        daemon = int(Path(path).read_text())
+        self.assertEqual(await told.end(), (0, None, (daemon,)))
+        child(told).stop(GRACE)
+        await eventually(lambda: not alive(daemon))
+
+    async def test_without_marker_but_in_the_session(self) -> None:
+        told = self.sh("trap '' HUP; env -i sleep 1000 & echo $!")
+        survivor = (await told.end())[2]
+        self.assertEqual(survivor, (int(told.output),))
+        child(told).stop(0)
+        await eventually(lambda: not alive(survivor[0]))
+
+    async def test_without_marker_in_another_session_but_a_child_of_ours(self) -> None:
+        told = self.sh("env -i setsid --wait sleep 1000 & echo ready; wait")
+        await self.running(told, 2)
+        family = await self.family(told)
+        self.assertEqual(len({process.session for process in family}), 2)
+        child(told).stop(GRACE)
+        await told.end()
+        assert not any(alive(process.pid) for process in family)
+
+    async def test_a_family_that_keeps_forking(self) -> None:
+        fork = "import os, signal\nfor n in (1, 2, 15): signal.signal(n, signal.SIG_IGN)\n"
+        fork += "print('ready', flush=True)\nwhile True:\n    if os.fork(): os._exit(0)\n"
+        told = self.spawn(sys.executable, "-c", f"import os, time\nif os.fork() == 0:\n exec({fork!r})\ntime.sleep(1000)")
+        await told.seen(b"ready")
+        child(told).stop(0.05)
+        self.assertEqual((await told.end())[2], ())
+        self.assertEqual(await self.family(told), [])
+
+    async def test_stop_in_what_is_told(self) -> None:
+        told = self.sh("echo x; sleep 1000 & exit 0")
+        told.on_output = lambda: child(told).stop(0)
+        await told.end()
+
+    async def test_others_are_left_alone(self) -> None:
+        bystander = self.spawn("sleep", "1000", size=None)
+        told = self.spawn("sleep", "1000", size=None)
+        child(told).stop(0)
+        await told.end()
+        assert alive(child(bystander).pid)
+        assert bystander.exit is None
+
+    async def test_shutdown_ends_all_and_starts_nothing_more(self) -> None:
+        path = self.mktemp()
+        told = [self.spawn("cat", size=size) for size in (Size(), None)]
+        left = self.spawn(sys.executable, "-c", DAEMON, os.path.abspath(path))
+        self.assertEqual(len((await left.end())[2]), 1)
+        daemon = int(Path(path).read_text())
+        stubborn = self.spawn(sys.executable, "-c", STUBBORN)
+        await stubborn.seen(b"ready")
+        starting = self.spawn("cat")
+        await Deferred.fromCoroutine(self.target.shutdown(0.1))
+        assert all(one.exit is not None for one in (*told, stubborn, starting))
+        assert not alive(daemon)
+        self.assertRaises(SpawnFailed, self.spawn, "true")
+
+    async def test_a_hundred_children_leave_nothing(self) -> None:
+        await self.sh("exit").end()
+        before = (descriptors(), zombies(), sorted(os.listdir("/dev/pts")), self.threads(), len(reactor.getDelayedCalls()))
+        for turn in range(10):
+            told = [self.sh("echo $$; exit 1", size=Size() if turn % 2 else None) for _ in range(10)]
+            for one in told:
+                self.assertEqual(await one.end(), (1, None, ()))
+                self.assertEqual(int(one.output), child(one).pid)
+        after = (descriptors(), zombies(), sorted(os.listdir("/dev/pts")), self.threads(), len(reactor.getDelayedCalls()))
+        self.assertEqual(before, after)
+
+    async def test_a_natural_exit_is_reported_soon(self) -> None:
+        delays = []
+        for _ in range(20):
+            told = self.spawn("cat", size=None)
+            child(told).write(b"x")
+            await told.seen(b"x")
+            before = reactor.seconds()
+            child(told).close_input()
+            await told.end()
+            delays.append(reactor.seconds() - before)
+        self.assertLess(sorted(delays)[10], 0.5)
+
+    # ---- for these tests
+
+    async def family(self, told: Told) -> list[Running]:
+        return await child(told).family.living()
+
+    async def running(self, told: Told, expected: int) -> None:
+        while len(await self.family(told)) < expected:
+            await sleep(0.01)
+
+    def threads(self) -> int:
+        """The pool's idle threads come and go; only others count."""
+        return sum(not thread.name.startswith("PoolThread") for thread in threading.enumerate())
+
+
+class EndingByGroups(LocalCase):
+    """Where the system has no table of processes."""
+
+    def make(self, **options: Any) -> LocalTarget:
+        return super().make(table=Path("/nowhere"), **options)
+
+    async def test_stop(self) -> None:
+        for size in (Size(), None):
+            told = self.sh("sleep 1000 & echo ready; wait", size=size)
+            await told.seen(b"ready")
+            child(told).stop(GRACE)
+            self.assertEqual(await told.end(), (None, "HUP", ()))
+
+    async def test_kill(self) -> None:
+        told = self.spawn(sys.executable, "-c", STUBBORN)
+        await told.seen(b"ready")
+        child(told).stop(0.1)
+        self.assertEqual(await told.end(), (None, "KILL", ()))
+
+    async def test_survivors(self) -> None:
+        told = self.sh("trap '' HUP; sleep 1000 & exit 0")
+        self.assertEqual(await told.end(), (0, None, (child(told).pid,)))
+
+    async def test_the_foreground_job_of_a_shell_that_ignores_signals(self) -> None:
+        told = self.spawn("bash", "--norc", "--noprofile", env={"PS1": "READY>"})
+        await told.seen(b"READY>")
+        child(told).write(b"trap '' HUP TERM; sleep 1000\n")
+        await eventually(lambda: child(told)._ends.foreground() != child(told).pid)
+        child(told).stop(0.1)
+        self.assertEqual((await told.end())[1], "KILL")
+
+
+class Numbers(LocalCase):
+    """A process number that has been given out anew is left alone."""
+
+    async def test_a_signal_goes_to_the_process_that_was_meant(self) -> None:
+        told = self.spawn("cat", size=None)
+        child(told).write(b"x")
+        await told.seen(b"x")
+        (meant,) = await child(told).family.living()
+        census = Census(reactor, Path("/proc"))
+        other = meant._replace(started=meant.started + b"1")
+        census.send(other, signal.SIGKILL)
+        census.send_group(other, signal.SIGKILL)
+        census.send_group(meant._replace(group=1), signal.SIGKILL)
+        child(told).write(b"y")
+        await told.seen(b"y")
+        census.send(meant, signal.SIGTERM)
+        self.assertEqual(await told.end(), (None, "TERM", ()))
+        census.send(meant, signal.SIGTERM)
+
+    async def test_a_session_number_that_is_anothers_by_now(self) -> None:
+        """As if the number of an ended child had come to a new session's leader."""
+        ended = self.spawn("true", size=None)
+        await ended.end()
+        other = self.spawn("sleep", "1000", size=None)
+        family = child(ended).family
+        family._session = child(other).pid
+        self.assertEqual(await family.living(), [])
+        child(ended).stop(0)
+        await sleep(0.1)
+        assert alive(child(other).pid)
+
+
+class Reports(LocalCase):
+    async def test_an_exit_before_spawn_returns(self) -> None:
+        """Twisted may tell the exit from within spawnProcess."""
+        told = Told()
+        self.parents.append(told)
+        target = LocalTarget(Hasty(), os.environ)  # type: ignore[arg-type]
+        told.child = target.spawn(Command(("echo", "x"), size=None), told)
+        assert told.exit is None
+        self.assertEqual(await told.end(), (0, None, ()))
+        self.assertEqual(told.output, b"x\n")
+
+    async def test_a_parent_that_raises_is_logged_and_forgotten(self) -> None:
+        told = self.spawn("true", size=None)
+        told.until = None  # type: ignore[assignment,method-assign]
+        told._check = self.fail  # type: ignore[method-assign]
+        await Deferred.fromCoroutine(self.target.shutdown(GRACE))
+        await sleep(0)  # until it is logged
+        self.assertEqual(len(self.flushLoggedErrors(self.failureException)), 1)
+
+
+class Hasty:
+    """A reactor whose children end before spawnProcess returns."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return getattr(reactor, name)  # type: ignore[no-any-return]
+
+    def spawnProcess(self, protocol: Any, *words: Any, **options: Any) -> Any:
+        transport = reactor.spawnProcess(protocol, *words, **options)
+        os.waitid(os.P_PID, transport.pid, os.WEXITED | os.WNOWAIT)
+        transport.reapProcess()
+        return transport

@@ -1,0 +1,227 @@
+"""How a local child comes into the world: its terminal, session, descriptors, environment, directory and name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from local_case import LocalCase, Told, child, eventually, reactor
+
+from webshell.command import Command, Size
+from webshell.targets.chain import by_python
+from webshell.targets.local import LocalTarget
+
+SECRET = "WEBSHELL_TOKEN_OF_THE_DAEMON"
+
+
+class Start(LocalCase):
+    def environment(self) -> Mapping[str, str]:
+        return {
+            **{"PATH": os.environ["PATH"], "LC_TIME": "C", "TZ": "UTC", "HOME": "/"},
+            **{SECRET: "1", "WEBSHELL_TOKEN": "2", "SECRET": "3", "PYTHONPATH": "4", "LD_PRELOAD": ""},
+        }
+
+    async def test_the_child_leads_a_session_and_controls_its_terminal(self) -> None:
+        told = self.sh("tty; ps -o pid=,pgid=,sid=,tpgid=,tty= -p $$")
+        self.assertEqual(await told.end(), (0, None, ()))
+        tty, ids = told.output.decode().splitlines()
+        pid, group, session, foreground, terminal = ids.split()
+        assert {pid, group, session, foreground} == {str(child(told).pid)}
+        assert tty == "/dev/" + terminal
+
+    async def test_the_child_leads_a_session_without_a_terminal(self) -> None:
+        told = self.sh("ps -o pid=,pgid=,sid=,tty= -p $$", size=None)
+        self.assertEqual(await told.end(), (0, None, ()))
+        assert told.output.decode().split() == [str(child(told).pid)] * 3 + ["?"]
+
+    async def test_only_three_descriptors(self) -> None:
+        inherited = os.open("/dev/null", os.O_RDONLY)
+        os.set_inheritable(inherited, True)
+        try:
+            for size in (Size(), None):
+                told = self.spawn("ls", "/proc/self/fd", size=size)
+                await told.end()
+                assert told.output.split() == [b"0", b"1", b"2", b"3"]  # 3: what ls lists
+        finally:
+            os.close(inherited)
+
+    async def test_environment(self) -> None:
+        told = self.spawn("env", env={"GREETING": "grüß dich"}, cwd="/tmp")
+        await told.end()
+        found = dict(line.split("=", 1) for line in told.output.decode().splitlines())
+        marker = found.pop("WEBSHELL_PROCESS")
+        assert len(bytes.fromhex(marker)) == 8
+        for name in ("USER", "LOGNAME", "SHELL"):
+            assert found.pop(name)
+        assert found == {
+            **{"PATH": os.environ["PATH"], "LC_TIME": "C", "TZ": "UTC", "HOME": "/", "LANG": "C.UTF-8"},
+            **{"TERM": "xterm-256color", "COLORTERM": "truecolor", "GREETING": "grüß dich", "PWD": "/tmp"},
+        }
+
+    async def test_environment_with_pipes(self) -> None:
+        told = self.spawn("env", size=None)
+        await told.end()
+        assert b"TERM=dumb\n" in told.output
+        assert b"COLORTERM" not in told.output
+
+    async def test_the_size_is_there_first_and_no_change_follows(self) -> None:
+        told = self.sh("trap 'echo winch' WINCH; stty size; read line; echo $line", size=Size(33, 99))
+        await told.seen(b"33 99\r\n")
+        child(told).write(b"done\n")
+        await told.end()
+        assert told.output == b"33 99\r\ndone\r\ndone\r\n"
+
+    async def test_resize(self) -> None:
+        told = self.sh("trap 'stty size' WINCH; echo ready; while :; do sleep 0.02; done")
+        await told.seen(b"ready")
+        child(told).resize(Size(10, 1000))
+        await told.seen(b"10 1000")
+
+    async def test_redraw(self) -> None:
+        told = self.sh("trap 'echo winch' WINCH; echo ready; while :; do sleep 0.02; done")
+        await told.seen(b"ready")
+        child(told).redraw()
+        await told.seen(b"winch")
+
+    async def test_redraw_and_resize_without_a_terminal(self) -> None:
+        told = self.sh("read x; echo $x", size=None)
+        child(told).redraw()
+        child(told).resize(Size(1, 1))
+        child(told).write(b"fine\n")
+        await told.end()
+        assert told.output == b"fine\n"
+
+    async def test_utf8_is_erased_by_character(self) -> None:
+        told = self.sh("read x; echo \"$x\" | od -An -tx1")
+        child(told).write("aß\x7fb\n".encode())
+        await told.end()
+        assert b"61 62 0a" in told.output
+
+    async def test_directory(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="a b=c") as path:
+            for wanted in (path, "/", "~", ""):
+                told = self.sh("pwd; exec printenv PWD", cwd=wanted)
+                await told.end()
+                expected = wanted if wanted.startswith("/") else "/"
+                assert told.output.decode().split("\r\n") == [expected, expected, ""]
+
+    async def test_a_program_relative_to_the_directory(self) -> None:
+        with tempfile.TemporaryDirectory() as path:
+            for name in ("plain", "a=b", "-n"):
+                program = Path(path, name)
+                program.write_text("#!/bin/sh\necho hello from ${0##*/} $1\n")
+                program.chmod(0o700)
+                told = self.spawn(f"./{name}", "-C", cwd=path, size=None)
+                self.assertEqual(await told.end(), (0, None, ()))
+                assert told.output == f"hello from {name} -C\n".encode()
+
+    async def test_a_script_without_a_first_line(self) -> None:
+        with tempfile.TemporaryDirectory() as path:
+            program = Path(path, "script")
+            program.write_text("echo it ran: $1\n")
+            program.chmod(0o700)
+            told = self.spawn(str(program), "so", size=None)
+            self.assertEqual(await told.end(), (0, None, ()))
+            assert told.output == b"it ran: so\n"
+
+    async def test_what_a_program_is_called(self) -> None:
+        for arg0, expected in (("", "sh"), ("sh", "sh"), ("another name", "another name")):
+            told = self.spawn("sh", "-c", "cat /proc/$$/cmdline", arg0=arg0, size=None)
+            await told.end()
+            assert told.output.decode().split("\0")[0] == expected
+
+    async def test_a_login_shell(self) -> None:
+        told = self.spawn("/bin/bash", "-c", "shopt -q login_shell && echo login", arg0="-bash", size=None)
+        await told.end()
+        assert told.output.splitlines()[-1] == b"login"
+
+    async def test_signals_have_their_defaults(self) -> None:
+        told = self.sh("grep -E 'Sig(Ign|Blk)' /proc/self/status")
+        await told.end()
+        blocked, ignored = (int(line.split()[1], 16) for line in told.output.splitlines())
+        self.assertEqual(blocked, 0)
+        self.assertEqual(ignored & ~0x180000000, 0)  # 32 and 33 are the C library's own
+
+    async def test_exit_codes_and_signals(self) -> None:
+        for line, expected in (
+            ("exit 0", (0, None, ())),
+            ("exit 255", (255, None, ())),
+            ("kill -KILL $$", (None, "KILL", ())),
+            ("kill -35 $$", (None, f"RTMIN+{35 - signal.SIGRTMIN}", ())),
+        ):
+            for size in (Size(), None):
+                self.assertEqual(await self.sh(line, size=size).end(), expected)
+
+    async def test_streams(self) -> None:
+        told = self.sh("echo out; echo err >&2", size=None)
+        await told.end()
+        assert (bytes(told.streams[1]), bytes(told.streams[2])) == (b"out\n", b"err\n")
+
+    async def test_job_control(self) -> None:
+        told = self.spawn("bash", "--norc", "--noprofile", env={"PS1": "READY>"})
+        write = child(told).write
+        await told.seen(b"READY>")
+        write(b"cat; echo $?\n")
+        await told.seen(b"echo $?\r\n")
+        write(b"typed\n")
+        await told.seen(b"typed\r\ntyped")
+        write(b"\x1a")
+        await told.seen(b"Stopped")
+        write(b"fg\n")
+        await told.seen(b"fg\r\n")
+        await eventually(lambda: self.foreground(told) != child(told).pid)
+        write(b"again\n")
+        await told.seen(b"again\r\nagain")
+        write(b"\x03")
+        await told.until(lambda: told.output.count(b"READY>") >= 3)
+        write(b"exit 7\n")
+        self.assertEqual(await told.end(), (7, None, ()))
+        assert b"no job control" not in told.output
+
+    def foreground(self, told: Told) -> int:
+        fields = Path(f"/proc/{child(told).pid}/stat").read_text().rpartition(") ")[2].split()
+        return int(fields[5])
+
+    async def test_signal_reaches_the_foreground_job_only(self) -> None:
+        told = self.spawn("bash", "--norc", "--noprofile", env={"PS1": "READY>"})
+        await told.seen(b"READY>")
+        child(told).write(b"sleep 1000; echo status=$?\n")
+        await eventually(lambda: self.foreground(told) != child(told).pid)
+        child(told).signal("TERM")
+        await told.seen(b"status=143")
+        child(told).write(b"exit\n")
+        assert (await told.end())[0] == 0
+
+    async def test_signal_reaches_the_whole_group(self) -> None:
+        told = self.sh("sleep 1000 & echo $!; wait", size=None)
+        await told.seen(b"\n")
+        child(told).signal("TERM")
+        self.assertEqual(await told.end(), (None, "TERM", ()))
+
+    async def test_signal_right_after_the_start_and_after_the_end(self) -> None:
+        for size in (Size(), None):
+            told = self.spawn("sleep", "1000", size=size)
+            child(told).signal("KILL")
+            self.assertEqual(await told.end(), (None, "KILL", ()))
+            child(told).signal("KILL")
+            child(told).redraw()
+            child(told).resize(Size())
+            child(told).write(b"x")
+            child(told).close_input()
+            child(told).pause()
+            child(told).resume()
+            assert child(told).pending == 0
+            self.assertRaises(ValueError, child(told).signal, "NONSENSE")
+
+    async def test_a_terminal_that_nobody_has_open_for_a_while(self) -> None:
+        told = self.sh("exec <&- >&- 2>&-; sleep 0.2; echo back > /dev/tty")
+        self.assertEqual(await told.end(), (0, None, ()))
+        assert told.output == b"back\r\n"
+
+
+class StartByPython(Start):
+    def make(self, **options: object) -> LocalTarget:
+        return super().make(chain=by_python, **options)

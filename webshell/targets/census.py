@@ -1,0 +1,129 @@
+"""Which processes there are: what the system's table says of each, and a signal to exactly the one that was meant."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
+
+from webshell.targets.environment import MARKER
+from webshell.targets.reactor import IReactor
+
+GONE = (b"Z", b"X")
+"""States of a process that has ended and only waits for its parent to notice."""
+
+ENVIRONMENT_BYTES = 1 << 18
+"""How far an environment is searched for the marker, which is its last entry at the start: twice the longest entry."""
+
+_ASSIGNMENT = MARKER.encode() + b"="
+
+
+class Running(NamedTuple):
+    """A process. Its number is given out anew after it has ended: the time of its start tells the two apart."""
+
+    pid: int
+    started: bytes
+    parent: int
+    group: int
+    session: int
+    gone: bool = False
+    marker: bytes = b""
+
+
+class Census:
+    """Counts all processes, in a thread because that takes long. Those who ask meanwhile share the next count."""
+
+    def __init__(self, reactor: IReactor, table: Path) -> None:
+        """:param table: where the system shows its processes, ``/proc``."""
+        self._reactor = reactor
+        self._table = str(table)
+        self._asked: list[Deferred[list[Running]]] = []
+        self._counting = False
+
+    def take(self) -> Deferred[list[Running]]:
+        """Every process that is there from now on, zombies too; the kernel's and the daemon itself excepted.
+
+        Fails with OSError if the system has no such table, or no descriptor to read it with.
+        """
+        result: Deferred[list[Running]] = Deferred()
+        self._asked.append(result)
+        if not self._counting:
+            self._next()
+        return result
+
+    def send(self, process: Running, *numbers: int) -> None:
+        """Send signals to *process*, never to another that has its number by now."""
+        handle = _handle(process.pid)
+        try:
+            now = self._read(process.pid)
+            if now is None or now.started != process.started:
+                return
+            for number in numbers:
+                if handle is None:
+                    os.kill(process.pid, number)
+                else:
+                    signal.pidfd_send_signal(handle, number)
+        except (ProcessLookupError, PermissionError):  # it has ended; or it became another user's
+            pass
+        finally:
+            if handle is not None:
+                os.close(handle)
+
+    def send_group(self, process: Running, number: int) -> None:
+        """Send a signal to the process group of *process*, in one step: nothing that forks meanwhile escapes it."""
+        now = self._read(process.pid)
+        if now is not None and now.started == process.started and now.group == process.group:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.group, number)
+
+    # ---- the count
+
+    def _next(self) -> None:
+        asked, self._asked = self._asked, []
+        self._counting = bool(asked)
+        if asked:
+            counted = deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._count)
+            counted.addBoth(self._counted, asked)
+
+    def _counted(self, processes: list[Running] | Failure, asked: list[Deferred[list[Running]]]) -> None:
+        for result in asked:
+            result.callback(processes)  # a Failure makes it an errback
+        self._next()
+
+    def _count(self) -> list[Running]:
+        """Runs in a thread."""
+        daemon = os.getpid()
+        numbers = [int(name) for name in os.listdir(self._table) if name.isdigit()]
+        found = (self._read(number) for number in numbers if number != daemon)
+        return [process._replace(marker=self._marker(process.pid)) for process in found if process and process.session]
+
+    def _read(self, pid: int) -> Running | None:
+        try:
+            with open(f"{self._table}/{pid}/stat", "rb", buffering=0) as file:
+                line = file.read(1024)
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return None
+        fields = line[line.rfind(b")") + 2 :].split(None, 20)  # the name before it may contain anything
+        return Running(pid, fields[19], int(fields[1]), int(fields[2]), int(fields[3]), fields[0] in GONE)
+
+    def _marker(self, pid: int) -> bytes:
+        try:
+            with open(f"{self._table}/{pid}/environ", "rb", buffering=0) as file:
+                environment = b"\0" + file.read(ENVIRONMENT_BYTES)
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return b""
+        return environment.rpartition(b"\0" + _ASSIGNMENT)[2].partition(b"\0")[0] if _ASSIGNMENT in environment else b""
+
+
+def _handle(pid: int) -> int | None:
+    """Something that means this process for good; None where the system has no such thing, or the process is gone."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None

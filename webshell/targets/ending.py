@@ -1,0 +1,146 @@
+"""Finding everything that a child started, and ending it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable
+
+from twisted.internet.defer import Deferred
+
+from webshell.targets.census import Census, Running
+from webshell.targets.reactor import IReactor
+
+LOOK_SECONDS = 0.01
+"""Until the first look whether signals have had their effect; doubled each time, up to …"""
+
+LOOK_SECONDS_MOST = 0.25
+"""… this: a count of all processes costs milliseconds."""
+
+KILL_SECONDS = 5.0
+"""How long KILL is repeated: what is there then waits for a device, and no signal ends it."""
+
+
+class Family:
+    """A child's process session, whatever carries its marker (``setsid``, double forks), and the children of all these."""
+
+    def __init__(self, census: Census, leader: int, marker: str) -> None:
+        self._census = census
+        self._leader = leader
+        self._marker = marker.encode()
+        self._session = leader
+        self._groups = {leader}
+        self._reaped = False
+
+    def join(self, group: int) -> None:
+        """*group* is known to be one of the family's: where the system has no process table nothing else is known."""
+        self._groups.add(group)
+
+    def reap(self) -> None:
+        """The child itself has ended, and its number may be given out again when its process session has ended too."""
+        self._reaped = True
+
+    async def living(self) -> list[Running]:
+        """Those that have not ended."""
+        reaped = self._reaped
+        try:
+            processes = await self._census.take()
+        except OSError:
+            return self._in_groups()
+        if reaped and any(process.pid == self._session for process in processes):
+            self._session = 0  # the number is another's by now, so that none of ours can be left in it
+        found = {p.pid: p for p in processes if p.marker == self._marker or p.session == self._session}
+        if not found and self._session and _send_group(self._session, 0):
+            return [_group(self._session)]  # it forks faster than can be counted
+        if reaped and not any(process.session == self._session for process in found.values()):
+            self._session = 0
+        grown = -1
+        while grown != len(found):
+            grown = len(found)
+            found |= {process.pid: process for process in processes if process.parent in found}
+        return [process for process in found.values() if not process.gone]
+
+    def send(self, processes: Iterable[Running], *numbers: int) -> None:
+        """Send signals to *processes*."""
+        for process in processes:
+            if process.started:
+                self._census.send(process, *numbers)
+            else:
+                for number in numbers:
+                    _send_group(process.group, number)
+
+    def kill(self, processes: Iterable[Running]) -> None:
+        """Send KILL to *processes*, by groups first so that none escapes by a fork."""
+        processes = list(processes)
+        for process in {process.group: process for process in processes if process.started}.values():
+            self._census.send_group(process, signal.SIGKILL)
+        self.send(processes, signal.SIGKILL)
+
+    def _in_groups(self) -> list[Running]:
+        self._groups = {group for group in self._groups if _send_group(group, 0)}
+        return [_group(group) for group in sorted(self._groups)]
+
+
+class Ending:
+    """HUP, TERM and CONT to a whole family; KILL after a grace, until none is left."""
+
+    def __init__(self, reactor: IReactor, family: Family, grace: float) -> None:
+        self._reactor = reactor
+        self._family = family
+        self._deadline = reactor.seconds() + grace
+        self._rest: Deferred[None] | None = None
+
+    def hasten(self, grace: float) -> None:
+        """KILL after *grace* seconds from now, if that is earlier."""
+        self._deadline = min(self._deadline, self._reactor.seconds() + grace)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look again now."""
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            rest.callback(None)
+
+    async def run(self) -> list[Running]:
+        """End the family; returns those that no signal ends."""
+        told: set[tuple[int, bytes]] = set()
+        look = LOOK_SECONDS
+        seconds = self._reactor.seconds
+        while (left := await self._family.living()) and (remaining := self._deadline - seconds()) > 0:
+            untold = [process for process in left if (process.pid, process.started) not in told]
+            self._family.send(untold, signal.SIGHUP, signal.SIGTERM, signal.SIGCONT)
+            told.update((process.pid, process.started) for process in untold)
+            await self._sleep(min(look, remaining))
+            look = min(look * 2, LOOK_SECONDS_MOST)
+        look = LOOK_SECONDS
+        last = seconds() + KILL_SECONDS
+        while left and seconds() < last:
+            self._family.kill(left)
+            await self._sleep(look)
+            look = min(look * 2, LOOK_SECONDS_MOST)
+            left = await self._family.living()
+        return left
+
+    async def _sleep(self, delay: float) -> None:
+        rest: Deferred[None] = Deferred()
+        self._rest = rest
+        timer = self._reactor.callLater(delay, self.wake)
+        await rest
+        if timer.active():
+            timer.cancel()
+
+
+def _group(number: int) -> Running:
+    """A process group of which no process is known."""
+    return Running(number, b"", 0, number, 0)
+
+
+def _send_group(group: int, number: int) -> bool:
+    """Whether there is such a group."""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # some of it is another user's, or (macOS) only zombies
+        pass
+    return True

@@ -1,0 +1,307 @@
+"""This machine: commands become processes of the daemon's own user."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from webshell.command import Command, Size
+from webshell.errors import SpawnFailed
+from webshell.target import Parent
+from webshell.targets.census import Census, Running
+from webshell.targets.chain import Chain, fastest
+from webshell.targets.ending import Ending, Family
+from webshell.targets.ends import Ends, Pipes, Terminal
+from webshell.targets.environment import child_environment, directory, executable
+from webshell.targets.reactor import IReactor
+
+log = Logger()
+
+MARKER_BYTES = 8
+"""Random bytes of a marker: it is found among at most millions of processes, and is no secret."""
+
+SETTLE_SECONDS = 0.05
+"""What is still there after a child's exit is looked at once more after this: jobs need a moment to follow their shell."""
+
+REMAINS = 64
+"""Exited children with survivors that are remembered before it is checked which of these are still there."""
+
+REASONS = {
+    errno.E2BIG: "the argument list is too long",
+    errno.EAGAIN: "the system allows no more processes",
+    errno.EMFILE: "the server has too many open files",
+    errno.ENFILE: "the system has too many open files",
+    errno.ENOENT: "the system has no terminal left",  # what openpty says at last
+    errno.ENOMEM: "the system is out of memory",
+    errno.ENOSPC: "the system has no terminal left",
+}
+"""Why nothing could be started, where the system's own words would mislead."""
+
+
+class LocalTarget:
+    """Starts processes, and knows all that still have something running."""
+
+    def __init__(
+        self,
+        reactor: IReactor,
+        environment: Mapping[str, str],
+        *,
+        chain: Chain | None = None,
+        table: Path = Path("/proc"),
+    ) -> None:
+        """
+        :param environment: the daemon's own; children get what the allow-list names.
+        :param chain: how a started process becomes the program; None: the fastest way that works here.
+        :param table: where the system shows its processes; where it does not, only process groups are known.
+        """
+        self.reactor = reactor
+        self._environment = dict(environment)
+        self._chain = chain or fastest()
+        self.census = Census(reactor, table)
+        self._children: set[LocalChild] = set()
+        self._remains: set[LocalChild] = set()
+        self._open = True
+
+    def spawn(self, command: Command, parent: Parent) -> LocalChild:
+        """Start *command* and tell *parent* about it; see :class:`webshell.target.Target`."""
+        if not self._open:
+            raise SpawnFailed("the server is shutting down")
+        marker = secrets.token_hex(MARKER_BYTES)
+        argv, environment = self._prepare(command, marker)
+        try:
+            size = command.size
+            ends = Pipes(self.reactor, parent) if size is None else Terminal(self.reactor, size, parent)
+        except OSError as error:
+            _refuse(command, error)
+        watch = _Watch(self.reactor)
+        try:
+            self.reactor.spawnProcess(watch, argv[0], argv, environment, childFDs=ends.for_child)
+        except OSError as error:
+            ends.close()
+            _refuse(command, error)
+        ends.begin()
+        child = LocalChild(self, watch.pid, ends, parent, marker)
+        watch.child = child
+        self._children.add(child)
+        return child
+
+    async def shutdown(self, grace: float) -> None:
+        """Start nothing more, and end everything that was started; returns when nothing is left that can be ended."""
+        self._open = False
+        endings = [child.end(grace) for child in (*self._children, *self._remains)]
+        for ending in endings:
+            await ending
+
+    # ---- what a child does
+
+    def settled(self, child: LocalChild, left: bool) -> None:
+        """*child* has ended; *left*: but not all that it started."""
+        self._children.discard(child)
+        if not left:
+            self._remains.discard(child)
+            return
+        self._remains.add(child)
+        if len(self._remains) > REMAINS:
+            for one in tuple(self._remains):
+                _held(Deferred.fromCoroutine(self._review(one)))
+
+    async def _review(self, child: LocalChild) -> None:
+        if not await child.family.living():
+            self._remains.discard(child)
+
+    # ---- before anything starts
+
+    def _prepare(self, command: Command, marker: str) -> tuple[list[bytes], dict[bytes, bytes]]:
+        if not command.argv or not command.argv[0]:
+            raise SpawnFailed("there is no program to run: the argument list is empty")
+        if any("\0" in word for word in (*command.argv, command.arg0)):
+            raise SpawnFailed("an argument contains a NUL character, which no program can be given")
+        terminal = command.size is not None
+        environment = child_environment(self._environment, command.env, terminal=terminal, marker=marker)
+        cwd = directory(command.cwd, environment["HOME"])
+        program = executable(command.argv[0], environment["PATH"], cwd)
+        environment["PWD"] = cwd
+        argv = self._chain(program, command.argv, command.arg0, cwd, terminal)
+        try:
+            encoded = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
+            return [os.fsencode(word) for word in argv], encoded
+        except UnicodeEncodeError as error:
+            raise SpawnFailed(f"an argument or variable contains what is no character: {error.reason}") from None
+
+
+class LocalChild:
+    """One process of this machine; see :class:`webshell.target.Child`."""
+
+    def __init__(
+        self, target: LocalTarget, pid: int, ends: Ends, parent: Parent, marker: str
+    ) -> None:
+        self.pid = pid
+        self.family = Family(target.census, pid, marker)
+        self._target = target
+        self._ends = ends
+        self._parent: Parent | None = parent  # until it has been told the exit
+        self._result: tuple[int | None, str | None] | None = None  # once the process has ended
+        self._ending: Ending | None = None  # while it is being stopped
+        self._waiting: list[Deferred[None]] = []  # for all to be ended
+
+    # ---- what a process does
+
+    @property
+    def pending(self) -> int:
+        """Bytes of input that the kernel has not yet taken."""
+        return self._ends.pending
+
+    def write(self, data: bytes) -> None:
+        """Add to the input."""
+        self._ends.write(data)
+
+    def close_input(self) -> None:
+        """End the input after what is pending."""
+        self._ends.close_input()
+
+    def pause(self) -> None:
+        """Stop reading output."""
+        self._ends.pause()
+
+    def resume(self) -> None:
+        """Read output again."""
+        self._ends.resume()
+
+    def resize(self, size: Size) -> None:
+        """Set the terminal's size."""
+        self._ends.resize(size)
+
+    def redraw(self) -> None:
+        """Tell the terminal's foreground job that its window changed."""
+        if self._ends.foreground():
+            self.signal("WINCH")
+
+    def signal(self, name: str) -> None:
+        """Send ``SIG`` + *name* to the foreground job, or to the child's group."""
+        try:
+            number = signal.Signals[f"SIG{name}"]
+        except KeyError:
+            raise ValueError(f"no such signal: {name}") from None
+        if self._result is not None:
+            return
+        group = self._ends.foreground() or self.pid  # neither number can be another's while the child has not ended
+        try:
+            os.killpg(group, number)
+        except PermissionError:  # it became another user's
+            pass
+        except ProcessLookupError:
+            if group == self.pid:  # it has just started, and leads no group yet
+                os.kill(group, number)
+
+    def stop(self, grace: float) -> None:
+        """End everything that the child started."""
+        if self._ending is not None:
+            self._ending.hasten(grace)
+            return
+        if foreground := self._ends.foreground():
+            self.family.join(foreground)
+        self._ending = Ending(self._target.reactor, self.family, grace)
+        _held(Deferred.fromCoroutine(self._stop(self._ending)))
+
+    # ---- what the target does
+
+    def end(self, grace: float) -> Deferred[None]:
+        """Stop; the result comes when all has been told and nothing is left that can be ended."""
+        done: Deferred[None] = Deferred()
+        self._waiting.append(done)
+        self.stop(grace)
+        return done
+
+    def ended(self, exit_code: int | None, number: int | None) -> None:
+        """The process has ended: tell what it still wrote, and then, knowing what it left behind, how it ended."""
+        self._result = (None, _signal_name(number)) if number else (exit_code, None)
+        self.family.reap()
+        self._ends.finish()
+        if self._ending is None:
+            _held(Deferred.fromCoroutine(self._look()))
+        else:
+            self._ending.wake()
+
+    # ---- the end
+
+    async def _look(self) -> None:
+        left = await self.family.living()
+        if left:
+            await deferLater(self._target.reactor, SETTLE_SECONDS)
+            left = await self.family.living()
+        if self._ending is None:  # else that will tell
+            self._tell(left)
+
+    async def _stop(self, ending: Ending) -> None:
+        left = await ending.run()
+        self._ending = None
+        if self._result is not None:
+            self._tell(left)
+        elif left:
+            log.error("process {pid} cannot be ended, not even by KILL", pid=self.pid)
+            self._settle()
+
+    def _tell(self, left: Sequence[Running]) -> None:
+        parent, self._parent = self._parent, None
+        try:
+            if parent is not None and self._result is not None:
+                parent.exited(*self._result, tuple(sorted(process.pid for process in left)))
+        finally:
+            self._target.settled(self, bool(left))
+            self._settle()
+
+    def _settle(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for done in waiting:
+            done.callback(None)
+
+
+class _Watch(ProcessProtocol):
+    """Hears from Twisted that the process has ended; its descriptors are ours."""
+
+    pid = 0
+    child: LocalChild | None = None
+
+    def __init__(self, reactor: IReactor) -> None:
+        self._reactor = reactor
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.pid = self.transport.pid  # which the transport forgets if the process ends before spawnProcess returns
+
+    def processExited(self, reason: Failure) -> None:
+        if self.child is None:  # it ended before spawnProcess returned
+            self._reactor.callLater(0, self.processExited, reason)
+        else:
+            outcome = reason.value
+            assert isinstance(outcome, ProcessDone | ProcessTerminated)
+            self.child.ended(outcome.exitCode, outcome.signal)
+
+
+def _refuse(command: Command, error: OSError) -> NoReturn:
+    reason = REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
+    raise SpawnFailed(f"{command.argv[0]}: {reason}") from None
+
+
+def _signal_name(number: int) -> str:
+    """Without ``SIG``; Python has no names for most real-time signals."""
+    try:
+        return signal.Signals(number).name.removeprefix("SIG")
+    except ValueError:
+        return f"RTMIN+{number - signal.SIGRTMIN}"
+
+
+def _held(deferred: Deferred[None]) -> None:
+    deferred.addErrback(lambda failure: log.failure("ending a process failed", failure))
