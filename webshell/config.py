@@ -26,6 +26,7 @@ class Config:
     :ivar listen: Twisted endpoint strings.
     :ivar origins: origins beside our own that pages may connect from, ``https://host[:port]``; each allows its host too.
     :ivar hosts: names beside loopback ones that the server answers to, ``name[:port]``.
+    :ivar proxies: addresses of reverse proxies (or ``unix``) whose ``X-Forwarded-For`` and ``-Proto`` are believed.
     :ivar token_file: keeps the login token; empty: a new token at each start.
     :ivar auth: Twisted's credential checkers, ``memory:user:password``, ``file:PATH`` …
     :ivar no_auth: let everybody in who reaches a listener.
@@ -39,6 +40,7 @@ class Config:
     listen: tuple[str, ...] = DEFAULT_LISTEN
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
     token_file: str = ""
     auth: tuple[str, ...] = ()
     no_auth: bool = False
@@ -135,9 +137,10 @@ def _limits(name: str, value: object) -> Limits:
     for key in value:
         if key not in known:
             raise ConfigError(f"{name}: there is no limit {key!r}; there are: {', '.join(known)}")
-    return Limits(
-        **{key: (_seconds if known[key] == "float" else _count)(f"{name}.{key}", v) for key, v in value.items()}
-    )
+    read: dict[str, Any] = {
+        key: (_seconds if known[key] == "float" else _count)(f"{name}.{key}", v) for key, v in value.items()
+    }
+    return Limits(**read)
 
 
 def _runners(name: str, value: object) -> Mapping[str, Runner]:
@@ -166,6 +169,7 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "listen": _words,
     "origins": _words,
     "hosts": _words,
+    "proxies": _words,
     "token_file": _text,
     "auth": _words,
     "no_auth": _flag,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar
 
 from twisted.application.service import IService
 from twisted.cred.strcred import AuthOptionMixin
@@ -16,7 +17,7 @@ from webshell.config import Config, ConfigError, load
 from webshell.service import ShellService, StartError
 
 
-class Options(usage.Options, AuthOptionMixin):  # type: ignore[misc]  # Twisted's mixin is untyped
+class Options(usage.Options, AuthOptionMixin):
     """What can be said on the command line; all of it can also be said in the environment and in a file."""
 
     synopsis = "[options]"
@@ -38,7 +39,7 @@ class Options(usage.Options, AuthOptionMixin):  # type: ignore[misc]  # Twisted'
 
     def __init__(self) -> None:
         super().__init__()
-        for name in ("listen", "origins", "hosts", "auth", "frame_ancestors"):
+        for name in ("listen", "origins", "hosts", "proxies", "auth", "frame_ancestors"):
             self[name] = []
 
     def opt_listen(self, endpoint: str) -> None:
@@ -53,6 +54,10 @@ class Options(usage.Options, AuthOptionMixin):  # type: ignore[misc]  # Twisted'
     def opt_host(self, host: str) -> None:
         """answer to this name, e.g. shell.example.org; several times"""
         self["hosts"].append(host)
+
+    def opt_proxy(self, address: str) -> None:
+        """believe X-Forwarded-For and X-Forwarded-Proto of the reverse proxy at this IP address, or "unix"; several times"""
+        self["proxies"].append(address)
 
     def opt_frame_ancestor(self, origin: str) -> None:
         """let pages of this origin show ours in a frame; several times"""
@@ -86,13 +91,6 @@ class Options(usage.Options, AuthOptionMixin):  # type: ignore[misc]  # Twisted'
             raise usage.UsageError(str(error)) from None
 
 
-class Announcer(Protocol):
-    """Where the URL is printed: never into the log."""
-
-    def __call__(self, text: str) -> None:
-        """Print a line."""
-
-
 def to_terminal(text: str) -> None:
     """Print where the operator sees it: twistd has replaced ``sys.stdout`` by the log, which must not hold secrets."""
     stream = sys.__stdout__
@@ -112,6 +110,24 @@ def make_service(options: Options, *, daemon: bool, announce: Callable[[str], No
     from twisted.internet import reactor  # noqa: PLC0415  # importing it installs it
 
     try:
-        return ShellService(reactor, options.configuration(), announce=announce, daemon=daemon)
+        service = ShellService(reactor, options.configuration(), announce=announce, daemon=daemon)
     except StartError as error:
         raise usage.UsageError(str(error)) from None
+    reactor.callWhenRunning(_handle_signals, reactor, service)
+    return service
+
+
+def _handle_signals(reactor: Any, service: ShellService) -> None:
+    """The first TERM or INT stops in order, with exit code 0; the next gives children no more time."""
+
+    def handle(number: int, frame: object) -> None:
+        reactor.callFromThread(stop)
+
+    def stop() -> None:
+        if reactor.running and not service.stopping:
+            reactor.stop()
+        else:
+            service.hasten()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)

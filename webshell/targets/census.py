@@ -19,7 +19,10 @@ GONE = (b"Z", b"X")
 """States of a process that has ended and only waits for its parent to notice."""
 
 ENVIRONMENT_BYTES = 1 << 18
-"""How far an environment is searched for the marker, which is its last entry at the start: twice the longest entry."""
+"""How far an environment is searched for the marker: twice the longest entry that there can be."""
+
+STAT_BYTES = 1 << 10
+"""52 numbers and a name of 16 characters fit in half of it."""
 
 _ASSIGNMENT = MARKER.encode() + b"="
 
@@ -99,14 +102,15 @@ class Census:
     def _count(self) -> list[Running]:
         """Runs in a thread."""
         daemon = os.getpid()
-        numbers = [int(name) for name in os.listdir(self._table) if name.isdigit()]
-        found = (self._read(number) for number in numbers if number != daemon)
-        return [process._replace(marker=self._marker(process.pid)) for process in found if process and process.session]
+        found = []
+        for name in os.listdir(self._table):
+            if name.isdigit() and (process := self._read(int(name))) and process.session and process.pid != daemon:
+                found.append(process if process.gone else process._replace(marker=self._marker(process.pid)))
+        return found
 
     def _read(self, pid: int) -> Running | None:
         try:
-            with open(f"{self._table}/{pid}/stat", "rb", buffering=0) as file:
-                line = file.read(1024)
+            line = _contents(f"{self._table}/{pid}/stat", STAT_BYTES)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return None
         fields = line[line.rfind(b")") + 2 :].split(None, 20)  # the name before it may contain anything
@@ -114,11 +118,19 @@ class Census:
 
     def _marker(self, pid: int) -> bytes:
         try:
-            with open(f"{self._table}/{pid}/environ", "rb", buffering=0) as file:
-                environment = b"\0" + file.read(ENVIRONMENT_BYTES)
+            environment = b"\0" + _contents(f"{self._table}/{pid}/environ", ENVIRONMENT_BYTES)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return b""
-        return environment.rpartition(b"\0" + _ASSIGNMENT)[2].partition(b"\0")[0] if _ASSIGNMENT in environment else b""
+        _, found, rest = environment.rpartition(b"\0" + _ASSIGNMENT)
+        return rest.partition(b"\0")[0] if found else b""
+
+
+def _contents(path: str, limit: int) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a file object costs more than this
+    try:
+        return os.read(descriptor, limit)
+    finally:
+        os.close(descriptor)
 
 
 def _handle(pid: int) -> int | None:

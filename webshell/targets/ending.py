@@ -31,6 +31,7 @@ class Family:
         self._session = leader
         self._groups = {leader}
         self._reaped = False
+        self._zombies: list[Running] = []
 
     def join(self, group: int) -> None:
         """*group* is known to be one of the family's: where the system has no process table nothing else is known."""
@@ -58,6 +59,7 @@ class Family:
         while grown != len(found):
             grown = len(found)
             found |= {process.pid: process for process in processes if process.parent in found}
+        self._zombies = [process for process in found.values() if process.gone]
         return [process for process in found.values() if not process.gone]
 
     def send(self, processes: Iterable[Running], *numbers: int) -> None:
@@ -70,9 +72,10 @@ class Family:
                     _send_group(process.group, number)
 
     def kill(self, processes: Iterable[Running]) -> None:
-        """Send KILL to *processes*, by groups first so that none escapes by a fork."""
+        """Send KILL to *processes*, and to their groups, in one step: nothing that forks meanwhile escapes it."""
         processes = list(processes)
-        for process in {process.group: process for process in processes if process.started}.values():
+        known = [process for process in (*self._zombies, *processes) if process.started]
+        for process in {process.group: process for process in known}.values():
             self._census.send_group(process, signal.SIGKILL)
         self.send(processes, signal.SIGKILL)
 
@@ -119,6 +122,7 @@ class Ending:
             await self._sleep(look)
             look = min(look * 2, LOOK_SECONDS_MOST)
             left = await self._family.living()
+        self._family.kill(left)  # also what forks faster than can be counted: its zombies tell its group
         return left
 
     async def _sleep(self, delay: float) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.static import File
 
-from webshell.web.headers import secure_page
+from webshell.web.secure import secure_headers
 
 PACKAGE = Path(__file__).parent.parent
 OWN = ("css/*.css", "js/*.js", "*.svg", "*.webmanifest")
@@ -81,7 +82,7 @@ class Page(Resource):
 
     isLeaf = True
 
-    def __init__(self, folder: Path, frame_ancestors: str = "'none'") -> None:
+    def __init__(self, folder: Path, frame_ancestors: Sequence[str] = ()) -> None:
         super().__init__()
         self._template = folder / "index.html"
         self._frame_ancestors = frame_ancestors
@@ -89,6 +90,6 @@ class Page(Resource):
     def render_GET(self, request: Request) -> bytes:
         """The page."""
         nonce = secrets.token_urlsafe(16)
-        secure_page(request, nonce, self._frame_ancestors)
+        secure_headers(request, nonce, self._frame_ancestors)
         request.setHeader(b"content-type", b"text/html; charset=utf-8")
         return self._template.read_text("utf-8").replace("{{nonce}}", nonce).encode()

@@ -11,7 +11,8 @@ from typing import Any, cast
 from autobahn.twisted.resource import WebSocketResource
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
-from twisted.internet.interfaces import IAddress, IPushProducer, ITransport
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime, ITransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
@@ -49,9 +50,10 @@ class Sockets(Resource):
 
     isLeaf = True
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, clock: IReactorTime) -> None:
         super().__init__()
         self._sessions = sessions
+        self._clock = clock
         self._open: set[Socket] = set()
         self._factory = WebSocketServerFactory()
         self._factory.protocol = Socket
@@ -81,7 +83,7 @@ class Sockets(Resource):
             for name in header.split(",")
         ]
         subprotocol = next((name for name in offered if name in DIALECTS), None)
-        runner = request.args.get(b"run", [b""])[0].decode("utf-8", "replace")  # type: ignore[union-attr]
+        runner = request.args.get(b"run", [b""])[0].decode("utf-8", "replace")
         if subprotocol is not None:
             dialect = DIALECTS[subprotocol]()
         elif offered:
@@ -101,13 +103,20 @@ class Sockets(Resource):
 
         return cast("int", WebSocketResource(_Door(make)).render(request))
 
-    def close(self) -> None:
-        """Tell every client that the server is going away (RFC 6455, 7.4.1)."""
-        for socket in tuple(self._open):
-            socket.sendClose(1001, "the server is stopping")
+    def close(self, seconds: float) -> Deferred[None]:
+        """Tell every client that the server is going away (RFC 6455, 7.4.1), and drop who has not left in *seconds*."""
+        gone: Deferred[None] = Deferred()
+        waiting = tuple(self._open)
+        for socket in waiting:
+            # sendClose refuses 1001, which RFC 6455 has for exactly this
+            socket.sendCloseFrame(code=1001, reasonUtf8=b"the server is stopping")
+        late = self._clock.callLater(seconds, self._abort)
+        left = DeferredList([socket.gone for socket in waiting])
+        left.addCallback(lambda _: late.cancel() if late.active() else None)
+        left.chainDeferred(gone)  # type: ignore[arg-type]
+        return gone
 
-    def abort(self) -> None:
-        """Drop those that have not left."""
+    def _abort(self) -> None:
         for socket in tuple(self._open):
             socket.dropConnection(abort=True)
 
@@ -136,7 +145,7 @@ class _Brake:
         """The transport is gone; ``onClose`` says so too."""
 
 
-class Socket(WebSocketServerProtocol):  # type: ignore[misc]  # Autobahn's classes are untyped
+class Socket(WebSocketServerProtocol):
     """One WebSocket: Autobahn on one side, a :class:`Connection` on the other."""
 
     transport: ITransport
@@ -153,6 +162,7 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]  # Autobahn's class
         self._grant = grant
         self._sessions = sessions
         self._sockets = sockets
+        self.gone: Deferred[None] = Deferred()
 
     # ---- what Autobahn calls
 
@@ -200,6 +210,7 @@ class Socket(WebSocketServerProtocol):  # type: ignore[misc]  # Autobahn's class
         """Autobahn, and let go of what would keep the connection in memory."""
         super().connectionLost(reason)
         self._sockets.discard(self)
+        self.gone.callback(None)
 
     # ---- what the connection calls
 

@@ -1,0 +1,271 @@
+"""Where everything is joined: :func:`shell_resource` for a site that exists, :class:`ShellService` for one of our own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.cred.strcred import InvalidAuthArgumentString, InvalidAuthType, makeChecker
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource
+
+from webshell.certificate import ensure_certificate
+from webshell.config import Config
+from webshell.errors import WebshellError
+from webshell.listening import Listener, address
+from webshell.sessions import Sessions
+from webshell.targets.local import LocalTarget
+from webshell.web.access import Authorize, Gate, Policy, embedded_policy, login_policy, open_policy
+from webshell.web.credentials import Credentials, Passwords, Throttle
+from webshell.web.hosts import Rules
+from webshell.web.limits import LimitedSite
+from webshell.web.page import static_folder
+from webshell.web.tokens import Keyring, new_token, token_from_file
+from webshell.web.tree import Tree
+from webshell.web.websocket import Sockets, masking_is_fast
+
+log = Logger()
+
+CLOSE_SECONDS = 2.0
+"""Clients have so long to answer the closing handshake when the server stops."""
+
+
+class StartError(Exception):
+    """The server cannot be started like this; the text says what to do."""
+
+
+class Shell:
+    """All that belongs together: sessions, the target that they use, and the resource through which they are reached."""
+
+    def __init__(self, reactor: Any, config: Config, policy: Policy) -> None:
+        """:raises StartError: the page's files are missing."""
+        self._config = config
+        self._stopping: Deferred[None] | None = None
+        self._grace = config.limits.grace
+        self.target = LocalTarget(reactor, os.environ)
+        self.sessions = Sessions(self.target, config.runners, config.limits, reactor, time.time)
+        self.sockets = Sockets(self.sessions, reactor)
+        try:
+            tree = Tree(
+                self.sessions,
+                self.sockets,
+                static_folder(),
+                policy.credentials,
+                lambda: self._stopping is None,
+                config.frame_ancestors,
+            )
+        except FileNotFoundError as error:
+            raise StartError(str(error)) from None
+        self.resource = Gate(tree, policy)
+
+    def stop(self) -> Deferred[None]:
+        """Tell clients, end sessions and children, leave nothing; asked again, with no more grace."""
+        if self._stopping is None:
+            self._stopping = Deferred.fromCoroutine(self._stop()).addErrback(_logged)
+        else:
+            Deferred.fromCoroutine(self.target.shutdown(0.0)).addErrback(_logged)
+        done: Deferred[None] = Deferred()
+        self._stopping.addCallback(_passed_on, done)
+        return done
+
+    async def _stop(self) -> None:
+        gone = self.sockets.close(CLOSE_SECONDS)
+        self.sessions.close("the server is stopping")
+        await self.target.shutdown(self._grace)
+        await gone
+
+
+def shell_resource(reactor: Any, config: Config, authorize: Authorize | None = None) -> IResource:
+    """A resource for somebody's Site, to be hung anywhere with ``putChild``.
+
+    It stops with the reactor: clients are told, children ended.
+
+    :param reactor: the reactor that the site runs in.
+    :param authorize: takes a request and returns a :class:`webshell.grant.Grant`, None, or a Deferred or coroutine of one.
+        Without it, the configuration must say who may come in: ``token_file``, ``auth`` or ``no_auth``.
+    :raises StartError: the configuration cannot work.
+    """
+    if authorize is None and not (config.token_file or config.auth or config.no_auth):
+        raise StartError("who may come in? Give shell_resource an authorize function, or a token_file in its Config")
+    shell = Shell(reactor, config, policy(reactor, config, authorize))
+    reactor.addSystemEventTrigger("before", "shutdown", shell.stop)
+    return shell.resource
+
+
+def policy(reactor: Any, config: Config, authorize: Authorize | None = None) -> Policy:
+    """Who may come in, as *config* says it, or *authorize*.
+
+    :raises StartError: a host, origin, checker or token file is wrong.
+    """
+    try:
+        rules = Rules(config.hosts, config.origins, config.proxies)
+        if authorize is not None:
+            return embedded_policy(rules, authorize)
+        if config.no_auth:
+            return open_policy(rules)
+        keyring = Keyring(token_from_file(Path(config.token_file)) if config.token_file else new_token())
+        passwords = Passwords([makeChecker(text) for text in config.auth]) if config.auth else None
+        return login_policy(rules, Credentials(keyring, Throttle(reactor), passwords))
+    except (InvalidAuthType, InvalidAuthArgumentString, TypeError) as error:
+        raise StartError(f"--auth {config.auth[0].partition(':')[0]}: {error or 'there is no such checker'}") from None
+    except WebshellError as error:
+        raise StartError(str(error)) from None
+
+
+class ShellService(Service):
+    """The daemon: listeners, a site, and the shell in it."""
+
+    def __init__(
+        self, reactor: Any, config: Config, *, announce: Callable[[str], None], daemon: bool = False
+    ) -> None:
+        """
+        :param announce: prints a line where the operator sees it and no log keeps it.
+        :param daemon: announce the URL now: later there is no terminal any more.
+        :raises StartError: the configuration cannot work.
+        """
+        self.failed = False
+        self.stopping = False
+        self._reactor = reactor
+        self._config = config
+        self._announce = announce
+        self._policy = policy(reactor, config)
+        self._listeners = [Listener.parse(text) for text in config.listen]
+        self._refuse_strangers()
+        if config.self_signed:
+            self._listeners = [listener.with_certificate(self._certificate()) for listener in self._listeners]
+        self.shell = Shell(reactor, config, self._policy)
+        self._site = LimitedSite(
+            self.shell.resource,
+            reactor,
+            connections=config.connections,
+            connections_per_address=config.connections_of_address,
+            exempt=config.proxies,
+        )
+        self._ports: list[IListeningPort] = []
+        self._announced = daemon
+        if daemon:
+            places = [(one.interface, one.port, one.secure) for one in self._listeners if one.port]
+            self._tell([address(host, port, secure=secure) for host, port, secure in places])
+
+    # ---- what twistd calls
+
+    def privilegedStartService(self) -> None:
+        """Listen, while ports under 1024 may still be bound."""
+        listening = [self._listen(listener) for listener in self._listeners]
+        gatherResults(listening, consumeErrors=True).addCallbacks(lambda _: self._up(), self._broken)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop listening, then everything."""
+        super().stopService()
+        self.stopping = True
+        return Deferred.fromCoroutine(self._stop())
+
+    # ---- what a signal does
+
+    def hasten(self) -> None:
+        """Give children no more time to end."""
+        self.shell.stop().addErrback(_logged)
+
+    # ---- inside
+
+    async def _stop(self) -> None:
+        ports, self._ports = self._ports, []
+        for port in ports:
+            await _deferred(port.stopListening())
+        await self.shell.stop()
+
+    def _refuse_strangers(self) -> None:
+        if not self._config.no_auth:
+            return
+        for listener in self._listeners:
+            if not listener.local:
+                raise StartError(
+                    f"--no-auth with --listen {listener.description}: everybody who reaches this would own the machine. "
+                    "Listen on a loopback address (tcp:8080:interface=127.0.0.1) or a unix socket, or leave --no-auth out"
+                )
+
+    def _certificate(self) -> str:
+        path = Path(self._config.self_signed).absolute()
+        names = [host.partition(":")[0] for host in self._config.hosts]
+        try:
+            fingerprint = ensure_certificate(path, names)
+        except (OSError, ValueError) as error:
+            raise StartError(f"the certificate {path} cannot be used: {error}") from None
+        self._announce(f"The certificate's SHA-256 fingerprint: {fingerprint}")
+        return str(path)
+
+    def _listen(self, listener: Listener) -> Deferred[None]:
+        try:
+            endpoint = serverFromString(self._reactor, listener.description)
+        except Exception as error:  # whatever a plugin raises about what was written
+            raise SystemExit(f"webshell: --listen {listener.description}: {error}") from None
+        listening: Deferred[Any] = endpoint.listen(self._site)
+        return listening.addCallback(self._ports.append)
+
+    def _broken(self, failure: Failure) -> None:
+        self.failed = True
+        error = failure.value.subFailure.value  # type: ignore[union-attr]
+        text = f"webshell: cannot listen: {error} Choose another address with --listen, e.g. --listen tcp:8081"
+        if not self._reactor.running:
+            raise SystemExit(text)
+        log.error("{text}", text=text)
+        self._reactor.stop()
+
+    def _up(self) -> None:
+        if not masking_is_fast():
+            log.warn("Autobahn's C extension is not in use here: large pastes are slow")
+        if not self._announced:
+            self._announced = True
+            secure = {listener.port for listener in self._listeners if listener.secure}
+            urls = []
+            for port, listener in zip(self._ports, self._listeners, strict=False):
+                host = port.getHost()
+                if isinstance(host, IPv4Address | IPv6Address):
+                    urls.append(address(host.host, host.port, secure=listener.secure or listener.port in secure))
+                else:
+                    urls.append(f"unix socket {listener.description.partition(':')[2]}")
+            self._tell(urls)
+
+    def _tell(self, urls: list[str]) -> None:
+        config, credentials = self._config, self._policy.credentials
+        self._announce("webshell is at")
+        token = ""
+        if credentials is not None and not config.token_file and not config.auth:
+            token = f"?token={credentials.keyring.token}"
+        for url in urls:
+            self._announce(f"    {url}{token if url.startswith('http') else ''}")
+        if credentials is None:
+            self._announce("WITHOUT A LOGIN (--no-auth): every user and program of this machine may use it.")
+        elif config.auth:
+            self._announce("Log in with a name and password.")
+        elif config.token_file:
+            self._announce(f"Log in with the token in {config.token_file}.")
+        else:
+            self._announce("Whoever has this link may do everything; this one may only watch:")
+            self._announce(f"    {urls[0] if urls else ''}?token={credentials.keyring.view_token}")
+
+
+def _passed_on(result: Any, done: Deferred[None]) -> Any:
+    done.callback(None)
+    return result
+
+
+def _logged(failure: Failure) -> None:
+    log.failure("stopping failed", failure)
+
+
+def _deferred(value: Any) -> Deferred[Any]:
+    if isinstance(value, Deferred):
+        return value
+    done: Deferred[Any] = Deferred()
+    done.callback(value)
+    return done

@@ -1,0 +1,68 @@
+"""The resource tree: what hangs where. Whatever is added here is behind the gate; ``access.PUBLIC`` names what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from twisted.web.http import Request
+from twisted.web.resource import Resource
+
+from webshell.sessions import Sessions
+from webshell.web.credentials import Credentials
+from webshell.web.login import LoginPage, Logout, Share, WhoAmI
+from webshell.web.page import Page, add_files
+from webshell.web.websocket import Sockets
+
+
+class Tree(Resource):
+    """Everything that webshell serves, without the gate.
+
+    :ivar sockets: the leaf at ``ws``.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        sockets: Sockets,
+        folder: Path,
+        credentials: Credentials | None,
+        ready: Callable[[], bool],
+        frame_ancestors: Sequence[str] = (),
+    ) -> None:
+        """
+        :param folder: the page's files.
+        :param credentials: None: somebody else's login.
+        :param ready: whether new clients are welcome; False while stopping.
+        """
+        super().__init__()
+        self.sockets = sockets
+        self.putChild(b"", Page(folder, frame_ancestors))
+        self.putChild(b"ws", sockets)
+        self.putChild(b"healthz", Health(lambda: True))
+        self.putChild(b"readyz", Health(ready))
+        self.putChild(b"whoami", WhoAmI(sessions.instance))
+        if credentials is not None:
+            login = "login-password.html" if credentials.passwords is not None else "login-token.html"
+            self.putChild(b"login", LoginPage(credentials, (folder / login).read_text("utf-8")))
+            self.putChild(b"logout", Logout(credentials.keyring))
+            self.putChild(b"share", Share(credentials.keyring))
+        add_files(self, folder)
+
+
+class Health(Resource):
+    """``healthz`` and ``readyz``: for whoever watches the server; says nothing about it."""
+
+    isLeaf = True
+
+    def __init__(self, good: Callable[[], bool]) -> None:
+        super().__init__()
+        self._good = good
+
+    def render_GET(self, request: Request) -> bytes:
+        """``ok``, or 503."""
+        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+        if self._good():
+            return b"ok\n"
+        request.setResponseCode(503)
+        return b"stopping\n"
