@@ -215,6 +215,8 @@ class Socket(WebSocketServerProtocol):
     # ---- what the connection calls
 
     def _send(self, frame: Frame) -> None:
+        if self.state != self.STATE_OPEN:  # closing: Autobahn would raise
+            return
         connection = self._connection
         if connection is not None and not connection.writable:
             self._unread += len(frame)
