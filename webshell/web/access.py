@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
+from typing import cast
 from urllib.parse import unquote_to_bytes
 from weakref import WeakKeyDictionary
 
@@ -211,10 +212,9 @@ class Gate:
 
 
 def _find(resource: IResource, request: Request) -> IResource:
-    assert request.prepath is not None
     while request.postpath and not resource.isLeaf:
         name = request.postpath.pop(0)
-        request.prepath.append(name)
+        cast("list[bytes]", request.prepath).append(name)
         # Twisted answers what is missing with a page class that it has deprecated itself
         if _lacks(resource, name):
             raise NotFound("there is nothing here")
@@ -223,9 +223,8 @@ def _find(resource: IResource, request: Request) -> IResource:
 
 
 def _lacks(resource: object, name: bytes) -> bool:
-    if not isinstance(resource, Resource) or type(resource).getChild is not Resource.getChild:
-        return False  # it looks for itself
-    return name not in resource.children
+    plain = getattr(type(resource), "getChild", None) is Resource.getChild
+    return plain and name not in cast("Resource", resource).children
 
 
 def _challenge(policy: Policy, visit: Visit) -> Mapping[str, str]:

@@ -183,10 +183,10 @@ class _Known:
             body: bytes | int = self._resource.render(request)
             return body
         except UnsupportedMethod as error:
-            allowed = {bytes(method).decode("latin-1") for method in error.allowedMethods}
-            if request.method == b"HEAD" and "GET" in allowed:
+            allowed: list[bytes] = sorted(error.allowedMethods)
+            if request.method == b"HEAD" and b"GET" in allowed:
                 raise  # Twisted tries again with GET
-            raise MethodRefused("this method is not served here", {"Allow": ", ".join(sorted(allowed))}) from None
+            raise MethodRefused("this method is not served here", {"Allow": b", ".join(allowed).decode()}) from None
 
 
 def answer(request: Request, leaf: Coroutine[Deferred[Any], Any, IResource]) -> int:
