@@ -1,0 +1,494 @@
+/** The client's end of `webshell.v1`, without DOM, WebSocket or timers: frames come in, frames and calls go out. */
+
+import { coded } from "./errors.js";
+import { KIND, decodeFrame, encodeInput, HEADER_BYTES } from "./frames.js";
+import { Outbox } from "./outbox.js";
+
+/** @typedef {import("./types.js").Message} Message */
+/** @typedef {import("./types.js").ProcessRecord} ProcessRecord */
+/** @typedef {import("./types.js").Listener} Listener */
+
+const TYPED_AHEAD_BYTES = 4096; // typed without a connection, for all processes: some lines, no more surprise than that
+const WINDOW_BYTES = 256 << 10; // until hello says otherwise; the server's own default
+const FRAME_BYTES = 1 << 20;
+
+/** @typedef {{type: string, members: object, resolve: (event: Message) => void, reject: (error: Error) => void}} Request */
+
+/** @typedef {{record: ProcessRecord, offset: number, skip: number, acknowledged: number, outbox: Outbox, ended: Message | null}} Process
+ * `skip`: bytes that come once more; `ended`: its end, to be told when its output has come */
+
+export class Client {
+  /** @type {import("./types.js").Session | null} */
+  session = null;
+  /** @type {Message | null} */
+  hello = null;
+  /** @type {Set<string>} */
+  rights = new Set();
+  /** @type {Map<number, ProcessRecord>} */
+  processes = new Map();
+
+  #listener;
+  /** @type {((frame: string | Uint8Array<ArrayBuffer>) => void) | null} */
+  #send = null;
+  #ready = false; // hello has come, and the session that we knew is attached again
+  #refused = false; // the server accepts no more input until we attach again
+  #typedAhead = 0;
+  #ids = 0;
+  /** @type {Request[]} wait until we are ready */
+  #held = [];
+  /** @type {Map<number, Request>} wait for their reply */
+  #waiting = new Map();
+  /** @type {Map<number, Process>} */
+  #states = new Map();
+
+  /**
+   * @param {Listener} listener
+   * @param {{name?: string}} [options] name: under which the server counts our input
+   */
+  constructor(listener, { name = randomName() } = {}) {
+    this.#listener = listener;
+    this.name = name;
+  }
+
+  /** Whether a request or a key would be sent at once. */
+  get ready() {
+    return this.#ready;
+  }
+
+  // ---- what the transport does
+
+  /** @param {(frame: string | Uint8Array<ArrayBuffer>) => void} send a connection is up */
+  connected(send) {
+    this.#send = send;
+  }
+
+  /** The connection is gone. */
+  disconnected() {
+    this.#send = null;
+    this.#ready = false;
+    const requests = [...this.#waiting.values(), ...this.#held];
+    this.#waiting.clear();
+    this.#held = [];
+    for (const request of requests) {
+      request.reject(coded("disconnected", "the connection was lost"));
+    }
+  }
+
+  /** @param {string | ArrayBuffer} data a frame arrived */
+  receive(data) {
+    const frame = decodeFrame(data);
+    if (frame.output) {
+      this.#output(frame.output);
+    } else {
+      const event = frame.event;
+      const tell = Object.hasOwn(Client.#events, event.type) ? Client.#events[event.type] : Client.#events.other;
+      tell(this, event);
+      this.#reply(event);
+    }
+  }
+
+  // ---- requests
+
+  /** @param {{name?: string, linger?: number}} [options] */
+  open(options = {}) {
+    return this.request("open", { ...options, client: this.name });
+  }
+
+  /** @param {string} session */
+  attach(session) {
+    const offsets = session === this.session?.id && this.#states.size ? { offsets: this.#offsets() } : {};
+    return this.request("attach", { session, ...offsets, client: this.name });
+  }
+
+  list() {
+    return this.request("list");
+  }
+
+  /** @param {{runner: string, [member: string]: any}} options */
+  start(options) {
+    return this.request("start", options);
+  }
+
+  ping() {
+    return this.request("ping");
+  }
+
+  /**
+   * @param {string} type
+   * @param {object} [members]
+   * @returns {Promise<Message>} the reply; rejected with a CodedError
+   */
+  request(type, members = {}) {
+    return new Promise((resolve, reject) => {
+      const request = { type, members, resolve, reject };
+      if (!this.#send) {
+        reject(coded("disconnected", "there is no connection to the server"));
+      } else if (this.#ready) {
+        this.#ask(request);
+      } else {
+        this.#held.push(request); // bounded by what a page asks in one round trip
+      }
+    });
+  }
+
+  /**
+   * Nobody waits for the reply; failing is told to `listener.failed`. Without a connection nothing is sent.
+   *
+   * @param {number} process
+   * @param {number} rows
+   * @param {number} cols
+   * @returns {boolean} whether it was sent
+   */
+  resize(process, rows, cols) {
+    const record = this.processes.get(process);
+    if (!this.#ready || !record) {
+      return false;
+    }
+    Object.assign(record, { rows, cols });
+    this.#tell({ type: "resize", process, rows, cols });
+    return true;
+  }
+
+  /**
+   * Everything below *offset* has been consumed.
+   *
+   * @param {number} process
+   * @param {number} offset
+   */
+  acknowledge(process, offset) {
+    const state = this.#states.get(process);
+    if (this.#ready && state && offset > state.acknowledged) {
+      state.acknowledged = offset;
+      this.#tell({ type: "ack", process, offset });
+    }
+  }
+
+  /**
+   * The next output byte of *process* that we have not received.
+   *
+   * @param {number} process
+   */
+  offset(process) {
+    return this.#states.get(process)?.offset ?? 0;
+  }
+
+  // ---- input
+
+  /**
+   * @param {number} process
+   * @param {number} kind one of KIND
+   * @param {Uint8Array} bytes
+   * @throws {import("./types.js").CodedError} it was refused: no-process, wrong-state, input-full, disconnected
+   */
+  input(process, kind, bytes) {
+    const state = this.#states.get(process);
+    if (kind === KIND.answer) {
+      if (this.#ready && state && this.rights.has("type") && bytes.length) {
+        this.#send?.(encodeInput(kind, process, bytes));
+      }
+      return;
+    }
+    if (!state) {
+      throw coded("no-process", `there is no process ${process}`);
+    }
+    if (state.record.state !== "running") {
+      throw coded("wrong-state", `process ${process} has exited`);
+    }
+    const ahead = !this.#ready && kind === KIND.typed ? bytes.length : 0;
+    if (this.#typedAhead + ahead > TYPED_AHEAD_BYTES) {
+      throw coded("disconnected", "there is no connection; what was typed just now is not kept");
+    }
+    state.outbox.add(kind, bytes);
+    this.#typedAhead += ahead;
+    if (ahead) {
+      this.#listener.kept?.(process, bytes.length);
+    }
+    this.#pump(process, state);
+  }
+
+  /**
+   * @param {number} process
+   * @param {Process} state
+   */
+  #pump(process, { outbox }) {
+    if (!this.#ready || this.#refused) {
+      return;
+    }
+    const limits = this.hello?.limits;
+    const window = limits?.input ?? WINDOW_BYTES;
+    const frame = (limits?.frame ?? FRAME_BYTES) - HEADER_BYTES;
+    for (let piece = outbox.take(window, frame); piece; piece = outbox.take(window, frame)) {
+      this.#send?.(encodeInput(piece.kind, process, piece.bytes));
+    }
+  }
+
+  // ---- inside: what is sent
+
+  /** @param {Request} request */
+  #ask(request) {
+    this.#ids += 1;
+    this.#waiting.set(this.#ids, request);
+    this.#tell({ type: request.type, id: this.#ids, ...request.members });
+  }
+
+  /** @param {object} message */
+  #tell(message) {
+    this.#send?.(JSON.stringify(message));
+  }
+
+  /** @param {Message} event */
+  #reply(event) {
+    const request = typeof event.id === "number" ? this.#waiting.get(event.id) : undefined;
+    if (request) {
+      this.#waiting.delete(/** @type {number} */ (event.id));
+      if (event.type === "error") {
+        request.reject(coded(event.code, event.message));
+        return;
+      }
+      if (request.type === "detach") {
+        this.#forget();
+      }
+      request.resolve(event);
+    } else if (event.type === "error") {
+      this.#refused ||= event.code === "input-full";
+      this.#listener.failed?.(event);
+    }
+  }
+
+  #offsets() {
+    return Object.fromEntries([...this.#states].map(([process, state]) => [process, state.offset]));
+  }
+
+  // ---- inside: what the server tells
+
+  /** @type {Record<string, (client: Client, event: Message) => void>} */
+  static #events = {
+    hello: (client, event) => client.#hello(event),
+    attached: (client, event) => client.#attached(event),
+    started: (client, event) => client.#started(event.process),
+    exited: (client, event) => client.#exited(event),
+    gap: (client, event) => client.#gap(event),
+    taken: (client, event) => client.#taken({ [event.process]: event.count }),
+    pong: (client, event) => client.#taken(event.taken),
+    resized: (client, event) => client.#changed("resized", event, { rows: event.rows, cols: event.cols }),
+    renamed: (client, event) => client.#renamed(event),
+    removed: (client, event) => client.#removed(event.process),
+    presence: (client, event) => client.#presence(event),
+    closed: (client, event) => client.#closed(event),
+    sessions: () => {}, // only a reply, as the two below
+    done: () => {},
+    error: () => {},
+    other: (client, event) => client.#listener.other?.(event),
+  };
+
+  /** @param {Message} event */
+  #hello(event) {
+    const restarted = this.hello !== null && this.hello.instance !== event.instance;
+    this.hello = event;
+    this.rights = new Set(event.rights);
+    this.#listener.hello?.(event, restarted);
+    if (!this.session) {
+      this.#release();
+      return;
+    }
+    this.#ask(this.#attachAgain());
+  }
+
+  /** @returns {Request} */
+  #attachAgain() {
+    const members = { session: this.session?.id, offsets: this.#offsets(), client: this.name };
+    return {
+      type: "attach",
+      members,
+      resolve: () => {},
+      reject: (error) => {
+        const code = /** @type {import("./types.js").CodedError} */ (error).code;
+        if (code !== "disconnected") {
+          this.#forget();
+          this.#listener.lost?.(code);
+          this.#release();
+        }
+      },
+    };
+  }
+
+  /** @param {Message} event */
+  #attached(event) {
+    const resumed = event.session === this.session?.id;
+    if (!resumed) {
+      this.#forget();
+    }
+    this.session = { id: event.session, name: event.name, owner: event.owner, linger: event.linger };
+    this.#refused = false;
+    /** @type {ProcessRecord[]} */
+    const records = event.processes;
+    const there = new Set(records.map((record) => record.process));
+    for (const process of [...this.#states.keys()].filter((number) => !there.has(number))) {
+      this.#removed(process);
+    }
+    records.forEach((record) => this.#recorded(record));
+    this.#listener.attached?.(event, { resumed });
+    this.#release();
+    this.#states.forEach((state) => this.#finish(state));
+  }
+
+  /** We may send: what waited goes out. */
+  #release() {
+    this.#ready = true;
+    this.#typedAhead = 0;
+    const held = this.#held;
+    this.#held = [];
+    held.forEach((request) => this.#ask(request));
+    this.#states.forEach((state, process) => this.#pump(process, state));
+  }
+
+  /** @param {ProcessRecord} record */
+  #recorded(record) {
+    const { process, offset, taken } = record;
+    const known = this.#states.get(process);
+    if (!known) {
+      const state = { record, offset, skip: 0, acknowledged: offset, outbox: new Outbox(taken), ended: null };
+      this.#states.set(process, state);
+      this.processes.set(process, record);
+      return;
+    }
+    if (known.record.state === "running" && record.state === "exited") {
+      const { exit_code, signal, survivors, duration } = record;
+      known.ended = { type: "exited", process, exit_code, signal, survivors, duration };
+    }
+    known.outbox.accepted(taken);
+    known.skip = Math.max(0, known.offset - offset); // came after we had asked
+    known.offset = Math.max(known.offset, offset);
+    known.acknowledged = offset;
+    Object.assign(known.record, record); // views hold it
+  }
+
+  /** @param {ProcessRecord} record */
+  #started(record) {
+    this.#recorded(record);
+    this.#listener.started?.(record);
+  }
+
+  /** @param {{stream: number, process: number, bytes: Uint8Array}} output */
+  #output({ stream, process, bytes }) {
+    const state = this.#states.get(process);
+    if (!state) {
+      return; // removed in the meantime
+    }
+    const skipped = Math.min(state.skip, bytes.length);
+    state.skip -= skipped;
+    state.offset += bytes.length - skipped;
+    state.record.end = Math.max(state.record.end, state.offset);
+    if (skipped < bytes.length) {
+      this.#listener.output?.(process, stream, bytes.subarray(skipped), state.offset);
+    }
+    this.#finish(state);
+  }
+
+  /** @param {Message} event */
+  #gap(event) {
+    const state = this.#states.get(event.process);
+    if (state) {
+      state.skip = 0;
+      state.offset = event.offset;
+      state.acknowledged = event.offset;
+      this.#listener.gap?.(event);
+    }
+  }
+
+  /** @param {Message} event */
+  #exited(event) {
+    const { process, exit_code, signal, survivors, duration } = event;
+    const state = this.#states.get(process);
+    if (state) {
+      state.ended = null;
+      Object.assign(state.record, { state: "exited", exit_code, signal, survivors, duration });
+      state.outbox = new Outbox(0); // nobody reads it any more
+      this.#listener.exited?.(event);
+    }
+  }
+
+  /**
+   * It exited while we were away: tell so when all its output has come.
+   *
+   * @param {Process} state
+   */
+  #finish(state) {
+    if (state.ended && state.offset >= state.record.end) {
+      this.#exited(state.ended);
+    }
+  }
+
+  /** @param {Record<string, number>} counts */
+  #taken(counts) {
+    for (const [process, count] of Object.entries(counts ?? {})) {
+      const state = this.#states.get(Number(process));
+      if (state) {
+        state.outbox.taken(count);
+        this.#pump(Number(process), state);
+      }
+    }
+    if (this.#refused && this.#ready && this.session) {
+      this.#ready = false; // there is room again, and only attaching makes the server accept
+      this.#ask(this.#attachAgain());
+    }
+  }
+
+  /**
+   * @param {"resized" | "renamed"} type
+   * @param {Message} event
+   * @param {object} members
+   */
+  #changed(type, event, members) {
+    const record = this.processes.get(event.process);
+    if (record) {
+      Object.assign(record, members);
+      this.#listener[type]?.(event);
+    }
+  }
+
+  /** @param {Message} event */
+  #renamed(event) {
+    if (event.process !== null) {
+      this.#changed("renamed", event, { name: event.name });
+    } else if (this.session) {
+      this.session.name = event.name;
+      this.#listener.renamed?.(event);
+    }
+  }
+
+  /** @param {number} process */
+  #removed(process) {
+    this.#states.delete(process);
+    if (this.processes.delete(process)) {
+      this.#listener.removed?.(process);
+    }
+  }
+
+  /** @param {Message} event */
+  #presence(event) {
+    const clients = Array.isArray(event.clients) ? event.clients : [];
+    const we = clients.find((client) => client.you);
+    if (we) {
+      this.rights = new Set(we.rights);
+    }
+    this.#listener.presence?.({ ...event, clients });
+  }
+
+  /** @param {Message} event */
+  #closed(event) {
+    this.#forget();
+    this.#listener.closed?.(event.reason);
+  }
+
+  #forget() {
+    this.session = null;
+    this.#states.clear();
+    this.processes.clear();
+  }
+}
+
+function randomName() {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
+}
