@@ -116,7 +116,7 @@ class LocalCase(TestCase):
         told = Told(keep=keep)
         self.parents.append(told)
         told.child = self.target.spawn(Command(argv, **{"size": SIZE, **options}), told)
-        assert told.received == 0 and told.exit is None
+        self.assertEqual((told.received, told.exit), (0, None))
         return told
 
     def sh(self, line: str, **options: Any) -> Told:

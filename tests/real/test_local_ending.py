@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from local_case import LocalCase, Told, alive, child, descriptors, eventually, reactor, sleep, zombies
+from real.local_case import LocalCase, Told, alive, child, descriptors, eventually, reactor, sleep, zombies
 from twisted.internet.defer import Deferred
 
 from webshell.command import Command, Size
@@ -127,8 +128,8 @@ class Ending(LocalCase):
 
     async def test_a_double_fork_without_terminal_is_found_by_its_marker(self) -> None:
         for size in (Size(), None):
-            path = self.mktemp()
-            told = self.spawn(sys.executable, "-c", DAEMON, os.path.abspath(path), "stay", size=size)
+            path = self.path()
+            told = self.spawn(sys.executable, "-c", DAEMON, path, "stay", size=size)
             await told.seen(b"ready")
             await eventually(lambda path=path: os.path.exists(path))
             child(told).stop(GRACE)
@@ -136,8 +137,8 @@ class Ending(LocalCase):
             assert not alive(int(Path(path).read_text()))
 
     async def test_a_daemon_is_reported_and_ended_by_a_stop_after_the_exit(self) -> None:
-        path = self.mktemp()
-        told = self.spawn(sys.executable, "-c", DAEMON, os.path.abspath(path))
+        path = self.path()
+        told = self.spawn(sys.executable, "-c", DAEMON, path)
         await eventually(lambda: os.path.exists(path))
         daemon = int(Path(path).read_text())
         self.assertEqual(await told.end(), (0, None, (daemon,)))
@@ -153,9 +154,9 @@ class Ending(LocalCase):
 
     async def test_without_marker_in_another_session_but_a_child_of_ours(self) -> None:
         told = self.sh("env -i setsid --wait sleep 1000 & echo ready; wait")
-        await self.running(told, 2)
         family = await self.family(told)
-        self.assertEqual(len({process.session for process in family}), 2)
+        while len({process.session for process in family}) < 2 or not all(process.started for process in family):
+            family = await self.family(told)
         child(told).stop(GRACE)
         await told.end()
         assert not any(alive(process.pid) for process in family)
@@ -181,9 +182,9 @@ class Ending(LocalCase):
         assert bystander.exit is None
 
     async def test_shutdown_ends_all_and_starts_nothing_more(self) -> None:
-        path = self.mktemp()
+        path = self.path()
         told = [self.spawn("cat", size=size) for size in (Size(), None)]
-        left = self.spawn(sys.executable, "-c", DAEMON, os.path.abspath(path))
+        left = self.spawn(sys.executable, "-c", DAEMON, path)
         self.assertEqual(len((await left.end())[2]), 1)
         daemon = int(Path(path).read_text())
         stubborn = self.spawn(sys.executable, "-c", STUBBORN)
@@ -196,13 +197,25 @@ class Ending(LocalCase):
 
     async def test_a_hundred_children_leave_nothing(self) -> None:
         await self.sh("exit").end()
-        before = (descriptors(), zombies(), sorted(os.listdir("/dev/pts")), self.threads(), len(reactor.getDelayedCalls()))
+        before = (
+            descriptors(),
+            zombies(),
+            sorted(os.listdir("/dev/pts")),
+            self.threads(),
+            len(reactor.getDelayedCalls()),
+        )
         for turn in range(10):
             told = [self.sh("echo $$; exit 1", size=Size() if turn % 2 else None) for _ in range(10)]
             for one in told:
                 self.assertEqual(await one.end(), (1, None, ()))
                 self.assertEqual(int(one.output), child(one).pid)
-        after = (descriptors(), zombies(), sorted(os.listdir("/dev/pts")), self.threads(), len(reactor.getDelayedCalls()))
+        after = (
+            descriptors(),
+            zombies(),
+            sorted(os.listdir("/dev/pts")),
+            self.threads(),
+            len(reactor.getDelayedCalls()),
+        )
         self.assertEqual(before, after)
 
     async def test_a_natural_exit_is_reported_soon(self) -> None:
@@ -218,6 +231,11 @@ class Ending(LocalCase):
         self.assertLess(sorted(delays)[10], 0.5)
 
     # ---- for these tests
+
+    def path(self) -> str:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return os.path.join(folder.name, "pid")
 
     async def family(self, told: Told) -> list[Running]:
         return await child(told).family.living()

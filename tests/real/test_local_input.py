@@ -6,12 +6,17 @@ import hashlib
 import sys
 import time
 
-from local_case import LocalCase, Told, child, sleep
+from real.local_case import LocalCase, Told, child, sleep
 
 from webshell.command import Size
 
 MEGABYTE = 1 << 20
-DIGEST = "import hashlib, sys, tty; {raw} print('ready', flush=True); print(hashlib.md5(sys.stdin.buffer.read({n})).hexdigest())"
+DIGEST = """
+import hashlib, sys, tty
+{raw}
+print("ready", flush=True)
+print(hashlib.md5(sys.stdin.buffer.read({n})).hexdigest())
+"""
 
 
 class Input(LocalCase):
@@ -131,5 +136,5 @@ class Input(LocalCase):
         self.assertIn(hashlib.md5(expected).hexdigest().encode(), told.output)
 
     def digest(self, count: int, size: Size | None) -> Told:
-        code = DIGEST.format(raw="tty.setraw(0);" if size else "", n=count)
+        code = DIGEST.format(raw="tty.setraw(0)" if size else "", n=count)
         return self.spawn(sys.executable, "-c", code, size=size)

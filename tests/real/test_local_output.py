@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 
-from local_case import LocalCase, alive, child, eventually, reactor, sleep
+from real.local_case import LocalCase, alive, child, eventually, reactor, sleep
 
 from webshell.command import Size
 

@@ -7,10 +7,11 @@ import signal
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from local_case import LocalCase, Told, child, eventually, reactor
+from real.local_case import LocalCase, Told, child, eventually
 
-from webshell.command import Command, Size
+from webshell.command import Size
 from webshell.targets.chain import by_python
 from webshell.targets.local import LocalTarget
 
@@ -20,8 +21,15 @@ SECRET = "WEBSHELL_TOKEN_OF_THE_DAEMON"
 class Start(LocalCase):
     def environment(self) -> Mapping[str, str]:
         return {
-            **{"PATH": os.environ["PATH"], "LC_TIME": "C", "TZ": "UTC", "HOME": "/"},
-            **{SECRET: "1", "WEBSHELL_TOKEN": "2", "SECRET": "3", "PYTHONPATH": "4", "LD_PRELOAD": ""},
+            "PATH": os.environ["PATH"],
+            "LC_TIME": "C",
+            "TZ": "UTC",
+            "HOME": "/",
+            SECRET: "1",
+            "WEBSHELL_TOKEN": "2",
+            "SECRET": "3",
+            "PYTHONPATH": "4",
+            "LD_PRELOAD": "",
         }
 
     async def test_the_child_leads_a_session_and_controls_its_terminal(self) -> None:
@@ -57,8 +65,15 @@ class Start(LocalCase):
         for name in ("USER", "LOGNAME", "SHELL"):
             assert found.pop(name)
         assert found == {
-            **{"PATH": os.environ["PATH"], "LC_TIME": "C", "TZ": "UTC", "HOME": "/", "LANG": "C.UTF-8"},
-            **{"TERM": "xterm-256color", "COLORTERM": "truecolor", "GREETING": "grüß dich", "PWD": "/tmp"},
+            "PATH": os.environ["PATH"],
+            "LC_TIME": "C",
+            "TZ": "UTC",
+            "HOME": "/",
+            "LANG": "C.UTF-8",
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "GREETING": "grüß dich",
+            "PWD": "/tmp",
         }
 
     async def test_environment_with_pipes(self) -> None:
@@ -95,14 +110,14 @@ class Start(LocalCase):
         assert told.output == b"fine\n"
 
     async def test_utf8_is_erased_by_character(self) -> None:
-        told = self.sh("read x; echo \"$x\" | od -An -tx1")
+        told = self.sh('read x; echo "$x" | od -An -tx1')
         child(told).write("aß\x7fb\n".encode())
         await told.end()
         assert b"61 62 0a" in told.output
 
     async def test_directory(self) -> None:
         with tempfile.TemporaryDirectory(prefix="a b=c") as path:
-            for wanted in (path, "/", "~", ""):
+            for wanted in (path, os.getcwd(), "/", "~", ""):
                 told = self.sh("pwd; exec printenv PWD", cwd=wanted)
                 await told.end()
                 expected = wanted if wanted.startswith("/") else "/"
@@ -223,5 +238,5 @@ class Start(LocalCase):
 
 
 class StartByPython(Start):
-    def make(self, **options: object) -> LocalTarget:
+    def make(self, **options: Any) -> LocalTarget:
         return super().make(chain=by_python, **options)

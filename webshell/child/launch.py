@@ -1,7 +1,7 @@
 """Becomes the program that a child is to run, where the system's own tools cannot start it: standard library only.
 
-``python -I -S launch.py TERMINAL DIRECTORY ARG0 PROGRAM [ARGUMENT …]``; TERMINAL is ``1`` if descriptor 0 is the terminal
-that shall control the new process session, else ``0``; PROGRAM is an absolute path.
+``python -I -S launch.py TERMINAL DIRECTORY ARG0 PROGRAM [ARGUMENT …]``; TERMINAL is ``1`` if descriptor 0 is the
+terminal that shall control the new process session, else ``0``; PROGRAM is an absolute path.
 """
 
 import _signal  # type: ignore[import-not-found]  # signal itself takes half as long to import as Python to start
@@ -23,11 +23,12 @@ def launch(terminal: str, directory: str, arg0: str, program: str, *arguments: s
     os.chdir(directory)
     argv = (arg0, *arguments)
     try:
-        os.execv(program, argv)
+        os.execv(program, argv)  # noqa: S606
     except OSError as error:
         if error.strerror != "Exec format error":
             raise
-        os.execv("/bin/sh", ("sh", program, *arguments))  # a script without #!, as every shell would
+        # a script without #!: do as every shell would
+        os.execv("/bin/sh", ("sh", program, *arguments))  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""One descriptor between the daemon and a child: drained in large pieces, written without waiting. The hot path begins here.
+"""One descriptor between the daemon and a child: drained in large pieces, written without waiting.
 
-It knows bytes and the reactor, neither processes nor terminals.
+The hot path begins here. It knows bytes and the reactor, neither processes nor terminals.
 """
 
 from __future__ import annotations
@@ -128,12 +128,15 @@ class Channel:
     # ---- what the reactor does
 
     def fileno(self) -> int:
+        """For the reactor; -1 once it is closed."""
         return self._descriptor
 
     def logPrefix(self) -> str:
+        """For the reactor's log."""
         return "webshell"
 
     def doRead(self) -> None:
+        """There is output, or its end."""
         size, ended = self._fill()
         if size:
             self._wrote(bytes(_buffer[:size]))
@@ -141,6 +144,7 @@ class Channel:
             self.close()
 
     def doWrite(self) -> None:
+        """The kernel takes input again."""
         try:
             count = os.write(self._descriptor, self._queue[:WRITE_BYTES])
         except BlockingIOError:

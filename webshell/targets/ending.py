@@ -22,7 +22,7 @@ KILL_SECONDS = 5.0
 
 
 class Family:
-    """A child's process session, whatever carries its marker (``setsid``, double forks), and the children of all these."""
+    """A child's process session, whatever carries its marker (after ``setsid``, double forks), and their children."""
 
     def __init__(self, census: Census, leader: int, marker: str) -> None:
         self._census = census

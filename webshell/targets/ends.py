@@ -81,17 +81,21 @@ class Terminal:
 
     @property
     def pending(self) -> int:
+        """Bytes of input that the kernel has not yet taken."""
         return self._channel.pending
 
     def begin(self) -> None:
+        """Read."""
         self._channel.resume()
 
     def write(self, data: bytes) -> None:
+        """Type *data*."""
         if data:
             self._line = data[-1:]
             self._channel.write(data)
 
     def close_input(self) -> None:
+        """Type the end-of-file character."""
         if self._channel.closed:
             return
         flags, characters = termios.tcgetattr(self._slave)[3::3]
@@ -101,25 +105,31 @@ class Terminal:
             self.write(end * 2 if unfinished else end)  # in a line, the first one only hands over the line
 
     def pause(self) -> None:
+        """Stop reading."""
         self._channel.pause()
 
     def resume(self) -> None:
+        """Read again."""
         self._channel.resume()
 
     def resize(self, size: Size) -> None:
+        """Set its size; its foreground job hears of a change."""
         if not self._channel.closed:
             fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("4H", size.rows, size.cols, 0, 0))
 
     def foreground(self) -> int:
+        """Its foreground process group; 0 if there is none."""
         with contextlib.suppress(OSError):  # nobody controls it yet
             return 0 if self._channel.closed else os.tcgetpgrp(self._master)
         return 0
 
     def finish(self) -> None:
+        """Tell what is still there, and close."""
         self._channel.drain(DRAIN_BYTES)
         self.close()
 
     def close(self) -> None:
+        """Close both sides."""
         self._channel.close()
         if self._slave >= 0:
             os.close(self._slave)
@@ -148,38 +158,47 @@ class Pipes:
 
     @property
     def pending(self) -> int:
+        """Bytes of input that the kernel has not yet taken."""
         return self._stdin.pending
 
     def begin(self) -> None:
+        """Keep only our ends, and read."""
         self._close_theirs()
         self.resume()
 
     def write(self, data: bytes) -> None:
+        """Write to standard input."""
         self._stdin.write(data)
 
     def close_input(self) -> None:
+        """Close standard input after what is pending."""
         self._stdin.close_when_written()
 
     def pause(self) -> None:
+        """Stop reading."""
         for channel in self._outputs:
             channel.pause()
 
     def resume(self) -> None:
+        """Read again."""
         for channel in self._outputs:
             channel.resume()
 
     def resize(self, size: Size) -> None:
-        pass
+        """Pipes have no size."""
 
     def foreground(self) -> int:
+        """Pipes have no jobs."""
         return 0
 
     def finish(self) -> None:
+        """Tell what is still there, and close."""
         for channel in self._outputs:
             channel.drain(DRAIN_BYTES)
         self.close()
 
     def close(self) -> None:
+        """Close all."""
         self._close_theirs()
         for channel in (self._stdin, *self._outputs):
             channel.close()

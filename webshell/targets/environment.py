@@ -1,11 +1,11 @@
-"""What a child is given: its environment by an allow-list, its directory, its program; looked up before anything starts."""
+"""What a child is given: its environment by an allow-list, its directory, its program; all before anything starts."""
 
 from __future__ import annotations
 
 import os
 import pwd
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from webshell.errors import SpawnFailed
 
@@ -65,10 +65,23 @@ def checked_environment(wanted: Mapping[str, str]) -> dict[str, str]:
     """
     for name, value in wanted.items():
         if not name or "=" in name or "\0" in name or "\0" in value:
-            raise SpawnFailed(f"the environment variable {name!r} has a name or value that no environment can hold")
+            raise SpawnFailed(f"no environment can hold the environment variable {name!r}")
         if name in REFUSED or name.startswith(REFUSED_PREFIXES):
             raise SpawnFailed(f"the environment variable {name} may not be set: it changes which code programs run")
     return dict(wanted)
+
+
+def checked_words(words: Iterable[str]) -> None:
+    """
+    :raises SpawnFailed: one of *words* is nothing that a program can be given.
+    """
+    for word in words:
+        if "\0" in word:
+            raise SpawnFailed(f"{word[:40]!r} contains a NUL character, which no program can be given")
+        try:
+            os.fsencode(word)
+        except UnicodeEncodeError:
+            raise SpawnFailed(f"{word[:40]!r} contains half a character, which no program can be given") from None
 
 
 def child_environment(
@@ -92,8 +105,6 @@ def directory(wanted: str, home: str) -> str:
 
     :raises SpawnFailed: it does not exist or may not be entered.
     """
-    if "\0" in wanted:
-        raise SpawnFailed("the working directory contains a NUL character")
     if wanted == "~" or wanted.startswith("~/"):
         wanted = home + wanted[1:]
     path = os.path.normpath(os.path.join("/", home, wanted))

@@ -24,7 +24,7 @@ from webshell.targets.census import Census, Running
 from webshell.targets.chain import Chain, fastest
 from webshell.targets.ending import Ending, Family
 from webshell.targets.ends import Ends, Pipes, Terminal
-from webshell.targets.environment import child_environment, directory, executable
+from webshell.targets.environment import checked_words, child_environment, directory, executable
 from webshell.targets.reactor import IReactor
 
 log = Logger()
@@ -33,7 +33,7 @@ MARKER_BYTES = 8
 """Random bytes of a marker: it is found among at most millions of processes, and is no secret."""
 
 SETTLE_SECONDS = 0.05
-"""What is still there after a child's exit is looked at once more after this: jobs need a moment to follow their shell."""
+"""What a child leaves is looked at once more after this: jobs need a moment to follow their shell."""
 
 REMAINS = 64
 """Exited children with survivors that are remembered before it is checked which of these are still there."""
@@ -100,8 +100,7 @@ class LocalTarget:
     async def shutdown(self, grace: float) -> None:
         """Start nothing more, and end everything that was started; returns when nothing is left that can be ended."""
         self._open = False
-        endings = [child.end(grace) for child in (*self._children, *self._remains)]
-        for ending in endings:
+        for ending in [child.end(grace) for child in (*self._children, *self._remains)]:
             await ending
 
     # ---- what a child does
@@ -126,27 +125,21 @@ class LocalTarget:
     def _prepare(self, command: Command, marker: str) -> tuple[list[bytes], dict[bytes, bytes]]:
         if not command.argv or not command.argv[0]:
             raise SpawnFailed("there is no program to run: the argument list is empty")
-        if any("\0" in word for word in (*command.argv, command.arg0)):
-            raise SpawnFailed("an argument contains a NUL character, which no program can be given")
+        checked_words((*command.argv, command.arg0, command.cwd, *command.env, *command.env.values()))
         terminal = command.size is not None
         environment = child_environment(self._environment, command.env, terminal=terminal, marker=marker)
         cwd = directory(command.cwd, environment["HOME"])
         program = executable(command.argv[0], environment["PATH"], cwd)
         environment["PWD"] = cwd
         argv = self._chain(program, command.argv, command.arg0, cwd, terminal)
-        try:
-            encoded = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
-            return [os.fsencode(word) for word in argv], encoded
-        except UnicodeEncodeError as error:
-            raise SpawnFailed(f"an argument or variable contains what is no character: {error.reason}") from None
+        encoded = {os.fsencode(variable): os.fsencode(value) for variable, value in environment.items()}
+        return [os.fsencode(word) for word in argv], encoded
 
 
 class LocalChild:
     """One process of this machine; see :class:`webshell.target.Child`."""
 
-    def __init__(
-        self, target: LocalTarget, pid: int, ends: Ends, parent: Parent, marker: str
-    ) -> None:
+    def __init__(self, target: LocalTarget, pid: int, ends: Ends, parent: Parent, marker: str) -> None:
         self.pid = pid
         self.family = Family(target.census, pid, marker)
         self._target = target
@@ -237,8 +230,7 @@ class LocalChild:
     # ---- the end
 
     async def _look(self) -> None:
-        left = await self.family.living()
-        if left:
+        if left := await self.family.living():
             await deferLater(self._target.reactor, SETTLE_SECONDS)
             left = await self.family.living()
         if self._ending is None:  # else that will tell
@@ -263,9 +255,8 @@ class LocalChild:
             self._settle()
 
     def _settle(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for done in waiting:
-            done.callback(None)
+        while self._waiting:
+            self._waiting.pop().callback(None)
 
 
 class _Watch(ProcessProtocol):
@@ -278,10 +269,12 @@ class _Watch(ProcessProtocol):
         self._reactor = reactor
 
     def connectionMade(self) -> None:
+        """The process has started."""
         assert self.transport is not None
         self.pid = self.transport.pid  # which the transport forgets if the process ends before spawnProcess returns
 
     def processExited(self, reason: Failure) -> None:
+        """The process has ended and is reaped."""
         if self.child is None:  # it ended before spawnProcess returned
             self._reactor.callLater(0, self.processExited, reason)
         else:
