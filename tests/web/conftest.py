@@ -17,7 +17,7 @@ def logged(request: pytest.FixtureRequest) -> Iterator[list[LogEvent]]:
     observer = cast("ILogObserver", events.append)
     globalLogPublisher.addObserver(observer)
     yield events
-    gc.collect()  # a Deferred that nobody holds complains when it goes
+    gc.collect(1)  # a Deferred that nobody holds complains when it goes
     globalLogPublisher.removeObserver(observer)
     errors = [event for event in events if event.get("log_level", LogLevel.info) >= LogLevel.error]
     if request.node.get_closest_marker("logs_errors") is None:

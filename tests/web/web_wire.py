@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.interfaces import ISSLTransport, ITCPTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -68,6 +68,19 @@ def parsed(data: bytes) -> tuple[Answer, bytes]:
     return answer, rest[length:]
 
 
+class Transport(StringTransport):
+    """A TCP connection in memory, or a TLS one."""
+
+    no_delay = False
+    aborted = False
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self.no_delay = enabled
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+
 class Wire:
     """One connection."""
 
@@ -87,9 +100,10 @@ class Wire:
             if unix
             else ((IPv6Address if ":" in host else IPv4Address)("TCP", host, port), address("TCP", peer, 50000))
         )
-        self.transport = StringTransport(here, there)
-        if secure:
-            directlyProvides(self.transport, providedBy(self.transport), ISSLTransport)
+        self.transport = Transport(here, there)
+        if not unix:
+            kind = ISSLTransport if secure else ITCPTransport
+            directlyProvides(self.transport, providedBy(self.transport), kind)
         self.protocol = site.buildProtocol(there)
         self.protocol.makeConnection(self.transport)
         self.fed = 0

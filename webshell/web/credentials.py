@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ class Throttle:
         self._per_address = per_address
         self._everywhere = everywhere
         self._tries: OrderedDict[str, list[float]] = OrderedDict()  # by address, the latest last
-        self._all: list[float] = []
+        self._all: deque[float] = deque(maxlen=MOST_ADDRESSES)
 
     def begin(self, client: str) -> float:
         """Count a try of *client* and return its time, or raise :class:`TooManyTries`."""
@@ -55,13 +55,13 @@ class Throttle:
         self._forget(now - WINDOW_SECONDS)
         mine = [time for time in self._tries.get(address, []) if time > now - WINDOW_SECONDS]
         # the limit for everybody holds for those only who were wrong before: nobody can lock the others out
-        for limit, tries in ((self._per_address, mine), (self._everywhere, self._all if mine else [])):
-            if len(tries) >= limit:
+        for limit, tries in ((self._per_address, mine), (self._everywhere, self._all)):
+            if mine and len(tries) >= limit:
                 seconds = int(tries[-limit] + WINDOW_SECONDS - now) + 1
                 raise TooManyTries("too many tries; wait a minute", {"Retry-After": str(seconds)})
         self._tries[address] = [*mine, now]
         self._tries.move_to_end(address)
-        self._all = [*self._all, now][-self._everywhere :]
+        self._all.append(now)
         if len(self._tries) > MOST_ADDRESSES:
             self._tries.popitem(last=False)
         return now
@@ -76,7 +76,8 @@ class Throttle:
             del self._tries[address]
 
     def _forget(self, before: float) -> None:
-        self._all = [time for time in self._all if time > before]
+        while self._all and self._all[0] <= before:
+            self._all.popleft()
         while self._tries and next(iter(self._tries.values()))[-1] <= before:
             self._tries.popitem(last=False)
 

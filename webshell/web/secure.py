@@ -69,9 +69,9 @@ def access_line(timestamp: str, request: Request) -> str:
 
 def without_token(uri: bytes) -> bytes:
     """Return *uri* without parameters that are a token, or might be taken for one."""
-    path, mark, query = uri.partition(b"?")
-    parts = [part for part in re.split(b"[&;#]", query) if not _TOKEN.search(unquote_to_bytes(part))]
-    return path + (mark + b"&".join(parts) if parts else b"")
+    path, *parameters = re.split(b"[?&;#]", uri)
+    kept = [part for part in parameters if not _TOKEN.search(unquote_to_bytes(part))]
+    return path + (b"?" + b"&".join(kept) if kept else b"")
 
 
 def _shown(text: bytes) -> str:

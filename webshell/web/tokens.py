@@ -50,13 +50,12 @@ def new_token() -> str:
 def token_from_file(path: Path) -> str:
     """Return the token that *path* holds; make the file, for its owner's eyes only, if there is none."""
     try:
+        if not path.exists():
+            _make(path, new_token())
+        # somebody else may have made it in the meantime: what counts is what is there
         return _read(path)
-    except FileNotFoundError:
-        _make(path, new_token())
     except OSError as error:
         raise UnusableToken(f"the token file {path} cannot be read: {error.strerror}") from None
-    # somebody else may have made it in the meantime: what counts is what is there
-    return _read(path)
 
 
 def _read(path: Path) -> str:
