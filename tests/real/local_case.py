@@ -15,7 +15,6 @@ from twisted.trial.unittest import TestCase
 
 from webshell.command import Command, Size
 from webshell.target import STDERR, STDOUT
-from webshell.targets.census import Census, Running
 from webshell.targets.local import LocalChild, LocalTarget
 
 reactor = cast(Any, installed)
@@ -73,6 +72,9 @@ class Told:
     def seen(self, text: bytes) -> Deferred[None]:
         return self.until(lambda: text in self.streams[STDOUT])
 
+    def more_than(self, count: int) -> Deferred[None]:
+        return self.until(lambda: self.received > count)
+
     async def end(self) -> tuple[int | None, str | None, tuple[int, ...]]:
         await self.until(lambda: self.exit is not None)
         assert self.exit is not None
@@ -128,10 +130,6 @@ def child(told: Told) -> LocalChild:
     return told.child
 
 
-def count() -> Deferred[list[Running]]:
-    return Census(reactor, TABLE).take()
-
-
 def sleep(seconds: float) -> Deferred[None]:
     """For polling what nobody tells: never for luck."""
     return deferLater(reactor, seconds)
@@ -148,6 +146,10 @@ def alive(pid: int) -> bool:
         return (TABLE / str(pid) / "stat").read_bytes().rpartition(b") ")[2][:1] not in b"ZX"
     except OSError:
         return False
+
+
+def gone(pid: int) -> bool:
+    return not alive(pid)
 
 
 def descriptors() -> list[str]:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,17 @@ while time.monotonic() < stop:
 """
 
 
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def is_stopped(pid: int) -> bool:
+    return ") T " in Path(f"/proc/{pid}/stat").read_text()
+
+
 def group_exists(number: int) -> bool:
     try:
         os.killpg(number, 0)
@@ -82,7 +94,7 @@ class Ending(LocalCase):
         write = child(told).write
         await told.seen(b"READY>")
         write(b"sleep 1001 & sleep 1002 & disown; nohup sleep 1003 >/dev/null 2>&1 & setsid sleep 1004 & sleep 1005\n")
-        await self.running(told, 6)
+        await eventually(lambda: b"1005" in command_line(child(told)._ends.foreground()))
         write(b"\x1a")  # stops the last one
         await told.seen(b"Stopped")
         child(told).stop(GRACE)
@@ -93,8 +105,7 @@ class Ending(LocalCase):
         for size in (Size(), None):
             told = self.sh("echo ready; kill -STOP $$; sleep 1000", size=size)
             await told.seen(b"ready")
-            stat = Path(f"/proc/{child(told).pid}/stat")
-            await eventually(lambda stat=stat: ") T " in stat.read_text())
+            await eventually(partial(is_stopped, child(told).pid))
             child(told).stop(GRACE)
             self.assertIn((await told.end())[1], ("HUP", "TERM"))
 
@@ -131,7 +142,7 @@ class Ending(LocalCase):
             path = self.path()
             told = self.spawn(sys.executable, "-c", DAEMON, path, "stay", size=size)
             await told.seen(b"ready")
-            await eventually(lambda path=path: os.path.exists(path))
+            await eventually(partial(os.path.exists, path))
             child(told).stop(GRACE)
             await told.end()
             assert not alive(int(Path(path).read_text()))
@@ -239,10 +250,6 @@ class Ending(LocalCase):
 
     async def family(self, told: Told) -> list[Running]:
         return await child(told).family.living()
-
-    async def running(self, told: Told, expected: int) -> None:
-        while len(await self.family(told)) < expected:
-            await sleep(0.01)
 
     def threads(self) -> int:
         """The pool's idle threads come and go; only others count."""

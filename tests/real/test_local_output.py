@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import resource
 import sys
+from functools import partial
 
-from real.local_case import LocalCase, alive, child, eventually, reactor, sleep
+from real.local_case import LocalCase, child, eventually, gone, reactor, sleep
 
 from webshell.command import Size
 
@@ -56,7 +57,7 @@ class Output(LocalCase):
             self.assertLess(reactor.seconds() - before, 1)
             self.assertEqual(survivors, (int(told.output),))
             child(told).stop(0)
-            await eventually(lambda pid=survivors[0]: not alive(pid))
+            await eventually(partial(gone, survivors[0]))
 
     async def test_exit_while_a_background_child_floods(self) -> None:
         for size in (Size(), None):
@@ -68,7 +69,7 @@ class Output(LocalCase):
     async def test_pause_holds_a_flood_and_nothing_is_lost(self) -> None:
         for size in (Size(), None):
             told = self.spawn(sys.executable, "-c", (RAW if size else "") + COUNTER, size=size)
-            await told.until(lambda told=told: told.received > MEGABYTE)
+            await told.more_than(MEGABYTE)
             for _ in range(3):
                 child(told).pause()
                 held = told.received
@@ -77,7 +78,7 @@ class Output(LocalCase):
                 self.assertEqual(told.received, held)
                 self.assertLess(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory, 1000)
                 child(told).resume()
-                await told.until(lambda told=told, held=held: told.received > held + 3 * MEGABYTE)
+                await told.more_than(held + 3 * MEGABYTE)
             child(told).stop(0)
             await told.end()
             whole = len(told.output) // 8
@@ -86,8 +87,8 @@ class Output(LocalCase):
     async def test_pause_from_within_what_is_told(self) -> None:
         for size in (Size(), None):
             told = self.spawn("yes", size=size)
-            told.on_output = lambda told=told: child(told).pause()
-            await told.until(lambda told=told: told.received > 0)
+            told.on_output = child(told).pause
+            await told.more_than(0)
             held = told.received
             await sleep(0.05)
             self.assertEqual(told.received, held)
@@ -95,7 +96,7 @@ class Output(LocalCase):
 
     async def test_a_flood_leaves_turns_to_others(self) -> None:
         flood = self.spawn("yes", keep=False)
-        await flood.until(lambda: flood.received > MEGABYTE)
+        await flood.more_than(MEGABYTE)
         quiet = self.spawn("cat")
         child(quiet).write(b"here\n")
         await quiet.seen(b"here\r\nhere")
