@@ -12,10 +12,10 @@ const TYPED_AHEAD_BYTES = 4096; // typed without a connection, for all processes
 const WINDOW_BYTES = 256 << 10; // until hello says otherwise; the server's own default
 const FRAME_BYTES = 1 << 20;
 
-/** @typedef {{type: string, members: object, resolve: (event: Message) => void, reject: (error: Error) => void}} Request */
+/** @typedef {{type: string, members: {[name: string]: any}, resolve: (event: Message) => void, reject: (error: Error) => void}} Request */
 
-/** @typedef {{record: ProcessRecord, offset: number, skip: number, acknowledged: number, outbox: Outbox, ended: Message | null}} Process
- * `skip`: bytes that come once more; `ended`: its end, to be told when its output has come */
+/** @typedef {{record: ProcessRecord, offset: number, skip: number, acknowledged: number, outbox: Outbox, eof: Request | null, ended: Message | null}} Process
+ * `skip`: bytes that come once more; `eof`: waits for the input before it; `ended`: its end, told when its output has come */
 
 export class Client {
   /** @type {import("./types.js").Session | null} */
@@ -66,7 +66,9 @@ export class Client {
   disconnected() {
     this.#send = null;
     this.#ready = false;
-    const requests = [...this.#waiting.values(), ...this.#held];
+    const ends = [...this.#states.values()].flatMap((state) => state.eof ?? []);
+    const requests = [...this.#waiting.values(), ...this.#held, ...ends];
+    this.#states.forEach((state) => (state.eof = null));
     this.#waiting.clear();
     this.#held = [];
     for (const request of requests) {
@@ -115,7 +117,7 @@ export class Client {
 
   /**
    * @param {string} type
-   * @param {object} [members]
+   * @param {{[name: string]: any}} [members]
    * @returns {Promise<Message>} the reply; rejected with a CodedError
    */
   request(type, members = {}) {
@@ -210,7 +212,8 @@ export class Client {
    * @param {number} process
    * @param {Process} state
    */
-  #pump(process, { outbox }) {
+  #pump(process, state) {
+    const { outbox } = state;
     if (!this.#ready || this.#refused) {
       return;
     }
@@ -220,12 +223,21 @@ export class Client {
     for (let piece = outbox.take(window, frame); piece; piece = outbox.take(window, frame)) {
       this.#send?.(encodeInput(piece.kind, process, piece.bytes));
     }
+    if (state.eof && !outbox.unsent) {
+      this.#ask(state.eof);
+      state.eof = null;
+    }
   }
 
   // ---- inside: what is sent
 
   /** @param {Request} request */
   #ask(request) {
+    const state = request.type === "eof" ? this.#states.get(request.members.process) : undefined;
+    if (state?.outbox.unsent) {
+      state.eof = request; // after what was typed before it
+      return;
+    }
     this.#ids += 1;
     this.#waiting.set(this.#ids, request);
     this.#tell({ type: request.type, id: this.#ids, ...request.members });
@@ -326,7 +338,7 @@ export class Client {
     for (const process of [...this.#states.keys()].filter((number) => !there.has(number))) {
       this.#removed(process);
     }
-    records.forEach((record) => this.#recorded(record));
+    event.processes = records.map((record) => this.#recorded(record)); // the objects that are kept current
     this.#listener.attached?.(event, { resumed });
     this.#release();
     this.#states.forEach((state) => this.#finish(state));
@@ -347,10 +359,10 @@ export class Client {
     const { process, offset, taken } = record;
     const known = this.#states.get(process);
     if (!known) {
-      const state = { record, offset, skip: 0, acknowledged: offset, outbox: new Outbox(taken), ended: null };
+      const state = { record, offset, skip: 0, acknowledged: offset, outbox: new Outbox(taken), eof: null, ended: null };
       this.#states.set(process, state);
       this.processes.set(process, record);
-      return;
+      return record;
     }
     if (known.record.state === "running" && record.state === "exited") {
       const { exit_code, signal, survivors, duration } = record;
@@ -360,13 +372,13 @@ export class Client {
     known.skip = Math.max(0, known.offset - offset); // came after we had asked
     known.offset = Math.max(known.offset, offset);
     known.acknowledged = offset;
-    Object.assign(known.record, record); // views hold it
+    return Object.assign(known.record, record);
   }
 
   /** @param {ProcessRecord} record */
   #started(record) {
-    this.#recorded(record);
-    this.#listener.started?.(record);
+    const known = this.#recorded(record);
+    this.#listener.started?.(known);
   }
 
   /** @param {{stream: number, process: number, bytes: Uint8Array}} output */
@@ -404,6 +416,8 @@ export class Client {
       state.ended = null;
       Object.assign(state.record, { state: "exited", exit_code, signal, survivors, duration });
       state.outbox = new Outbox(0); // nobody reads it any more
+      state.eof?.reject(coded("wrong-state", `process ${process} has exited`));
+      state.eof = null;
       this.#listener.exited?.(event);
     }
   }

@@ -53,6 +53,8 @@ export class TerminalView {
   #drawn; // … to be drawn
   #acknowledged;
   #old; // below this offset output is history: what it asks has been answered long ago
+  /** @type {ProcessRecord | null} it had exited when we attached: said when its history is drawn */
+  #over = null;
   #notice = { text: "", at: 0 };
 
   /**
@@ -90,9 +92,7 @@ export class TerminalView {
     this.#term.loadAddon(new WebLinksAddon(links.activate, links));
     this.#listen();
     this.#allowInput();
-    if (record.state === "exited") {
-      this.#whenDrawn(() => this.#epitaph(record));
-    }
+    this.#mourn(record);
   }
 
   // ---- what a tab does
@@ -222,6 +222,7 @@ export class TerminalView {
 
   /** @param {Message} event */
   exited(event) {
+    this.#allowInput();
     this.#whenDrawn(() => this.#epitaph(event));
   }
 
@@ -242,6 +243,7 @@ export class TerminalView {
     if (!resumed) {
       this.#drawn = this.#acknowledged = record.offset;
       this.#write(RESET, record.offset);
+      this.#mourn(record);
     }
     this.#allowInput();
     this.fit();
@@ -338,6 +340,18 @@ export class TerminalView {
       this.#acknowledged = end;
       this.#client.acknowledge(this.record.process, end);
     }
+    if (this.#over && !this.#isHistory()) {
+      this.#epitaph(this.#over);
+      this.#over = null;
+    }
+  }
+
+  /** @param {ProcessRecord} record which may have exited before we came */
+  #mourn(record) {
+    this.#over = record.state === "exited" ? record : null;
+    if (!this.#isHistory()) {
+      this.#write("", this.#received);
+    }
   }
 
   /** @param {() => void} callback when everything that was received until now is drawn */
@@ -352,7 +366,6 @@ export class TerminalView {
     const back = this.#term.buffer.active.type === "alternate" ? "\x1b[?1049l" : "";
     const fresh = this.#term.buffer.active.cursorX > 0 || back ? "\r\n" : "";
     this.#term.write(`${back}\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l${fresh}\x1b[2m[${how}${seconds}]\x1b[0m\x1b[?25l`);
-    this.#allowInput();
   }
 
   #allowInput() {
