@@ -166,6 +166,7 @@ def test_the_client_behind_a_proxy() -> None:
     assert client("X-Forwarded-For: 192.0.2.N, 198.51.100.1") == 10  # case 10: the left-most entry is the client's own
     assert client("X-Forwarded-For: 192.0.2.N", "X-Forwarded-For: 198.51.100.1, 10.0.0.2") == 10
     assert client("X-Forwarded-For: 192.0.2.N", peer="10.0.0.9") == 10
+    assert client("X-Forwarded-For: 192.0.2.N", peer="::ffff:10.0.0.1") == 20
     assert client("X-Forwarded-For: nonsense N") == 10
     assert client("X-Forwarded-For: ") == 10
     assert client() == 10

@@ -95,6 +95,11 @@ def test_bodies_up_to_the_limit_arrive(world: World) -> None:
     assert world.ask("/ws", *BEARER, *UPGRADE, body=b"x").status == 400
 
 
+def test_forms_are_not_parsed_before_it_is_known_whose_they_are(world: World) -> None:
+    broken = "Content-Type: multipart/form-data; boundary="
+    assert world.ask("/api", *BEARER, broken, method="POST", body=b"x").status == 200  # Twisted's parser would say 400
+
+
 def test_limits_by_path(no_files: list[object]) -> None:
     world = World(settings={"body_limit": lambda method, path: 70_000 if path == b"/upload/x" else 10})
     assert world.ask("/upload/x?y", *BEARER, method="PUT", body=b"x" * 70_000).status == 200
@@ -236,6 +241,24 @@ def test_case_31_a_slow_request_has_a_total_deadline(request_bytes: bytes) -> No
     assert world.reached == []
 
 
+def test_a_large_body_has_the_time_that_it_needs() -> None:
+    world = World(settings={"body_limit": lambda method, path: 10 << 20})
+    wire = world.wire()
+    wire.send(f"POST /api HTTP/1.1\r\n{HEAD}Content-Length: 1638400\r\n\r\n".encode())
+    for _ in range(100):
+        assert wire.received() == b""
+        world.clock.advance(1.2)
+        wire.send(b"x" * 16384)
+    assert wire.answer().status == 200
+    slow = world.wire()
+    slow.send(f"POST /api HTTP/1.1\r\n{HEAD}Content-Length: 1638400\r\n\r\n".encode())
+    for _ in range(65):
+        assert slow.received() == b""
+        slow.send(b"x")
+        world.clock.advance(2)
+    assert slow.answer().status == 408
+
+
 def test_the_deadline_is_the_requests_not_the_connections(world: World) -> None:
     wire = world.wire()
     for _ in range(10):
@@ -247,7 +270,8 @@ def test_the_deadline_is_the_requests_not_the_connections(world: World) -> None:
 
 def test_a_request_that_waits_behind_another_has_not_begun(world: World) -> None:
     wire = world.wire()
-    wire.send(f"GET /waiting HTTP/1.1\r\n{HEAD}\r\nGET /api HTTP/1.1\r\n{HEAD}".encode())
+    wire.send(f"GET /waiting HTTP/1.1\r\n{HEAD}\r\n".encode())
+    wire.send(f"GET /api HTTP/1.1\r\n{HEAD}".encode())
     world.clock.advance(500)
     assert (wire.closed, wire.received()) == (False, b"")
     wire.lose()
@@ -280,6 +304,11 @@ def test_connections_of_one_ipv6_network(world: World) -> None:
 
 
 def test_all_connections() -> None:
+    both = World(settings={"connections_per_address": 1, "exempt": ["192.0.2.99"]})
+    both.wire(peer="::ffff:192.0.2.99")
+    assert both.wire(peer="::ffff:192.0.2.99").received() == b""
+    both.wire(peer="::ffff:192.0.2.1")
+    assert both.wire(peer="192.0.2.1").answer().status == 503
     world = World(settings={"connections": 30, "connections_per_address": 10, "exempt": ["192.0.2.99"]})
     for _ in range(20):
         world.wire(peer="192.0.2.99")

@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.error import UnsupportedMethod
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
@@ -127,7 +128,8 @@ class RefusalPage(Resource):
         request.setResponseCode(refused.status)
         for name, value in refused.headers.items():
             headers.setRawHeaders(name, value.split("\n"))
-        if refused.status in CLOSING or request.requestHeaders.hasHeader(b"upgrade"):
+        closing = refused.status in CLOSING or request.requestHeaders.hasHeader(b"upgrade")
+        if closing and isinstance(request.channel, HTTPChannel):  # HTTP/2 has no such header
             headers.setRawHeaders(b"connection", [b"close"])
             request.channel.persistent = 0
         if wants_html(request):
@@ -214,8 +216,10 @@ def _broken(failure: Failure, request: Request) -> None:
         return  # the client went away while we asked somebody
     reference = secrets.token_hex(4)
     _log.failure("a request failed, reference {reference}", failure, reference=reference)
-    if request.finished or request.channel is None or request.channel.transport is None:
+    if request.finished or request.channel is None:
         return
+    if isinstance(request.channel, HTTPChannel) and request.channel.transport is None:
+        return  # a WebSocket has taken the connection over
     if request.startedWriting:
         request.channel.loseConnection()
     else:

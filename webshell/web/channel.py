@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from webshell.web.limits import LimitedSite
 
 MEMORY_BYTES = 100_000  # bodies that may be larger than this go to a temporary file
+SLOWEST = 16 << 10  # bytes a second that a large body must come with on average
 LINGER_SECONDS = 2.0  # a refused sender may go on so long, or the reset would destroy the answer on its way
 LINGER_BYTES = 256 << 10
 
@@ -110,6 +111,8 @@ class LimitedChannel(HTTPChannel):
             self._refuse(request, Malformed("a handshake has no body"))
         elif self.length is not None and self.length > request.room:
             self._refuse(request, BodyTooLarge(f"the body may have {request.room} bytes"))
+        elif request.room > MEMORY_BYTES and self._deadline is not None:
+            self._deadline.delay((self.length or request.room) / SLOWEST)
         super().allHeadersReceived()
         self.persistent = self.persistent and request.refusal is None
 

@@ -134,7 +134,7 @@ class Rules:
     def arrival(self, request: Request) -> Arrival:
         """Return where *request* comes from; forwarding headers count only when a configured proxy sent them."""
         here, peer = request.getHost(), request.getClientAddress()
-        client = peer.host if isinstance(peer, IPv4Address | IPv6Address) else UNIX
+        client = plain(peer.host) if isinstance(peer, IPv4Address | IPv6Address) else UNIX
         secure = bool(request.isSecure())
         if client in self.proxies:
             headers = request.requestHeaders
@@ -142,7 +142,7 @@ class Rules:
             hops = b",".join(headers.getRawHeaders(b"x-forwarded-for", [])).decode("latin-1").split(",")
             # from the right: each trusted hop appended the address it saw, the rest is whatever the client wrote
             last = next((hop.strip() for hop in reversed(hops) if hop.strip() not in self.proxies), "")
-            client = client if _literal(last) is None else last
+            client = client if _literal(last) is None else plain(last)
         if isinstance(here, IPv4Address | IPv6Address):
             return Arrival(secure, here.host, here.port, client)
         return Arrival(secure, None, None, client)
@@ -181,15 +181,20 @@ class Rules:
         return {*self._names, *(name + port for name in own)}
 
 
+def plain(address: str) -> str:
+    """Return an IP address without zone, and as IPv4 if a listener for both has made it IPv6."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str((parsed.ipv4_mapped if isinstance(parsed, IPv6) else None) or parsed)
+
+
 def neighbourhood(client: str) -> str:
     """Return what counts as one client address: an IPv4 address, or an IPv6 /64, which one machine may own."""
-    try:
-        address = ip_address(client.partition("%")[0])
-    except ValueError:
-        return client
-    if isinstance(address, IPv6):
-        return str(address.ipv4_mapped or IPv6Network((int(address) >> 64 << 64, 64)))
-    return str(address)
+    address = plain(client)
+    # only an IPv6 address is written in brackets
+    return str(IPv6Network((address, 64), strict=False)) if _literal(address) == f"[{address}]" else address
 
 
 def _is_host(text: str) -> bool:
@@ -207,9 +212,8 @@ def _origin_host(origin: str) -> str | None:
 def _literal(address: str) -> str | None:
     """Return an IP address as it stands in a Host header, or None."""
     try:
-        parsed = ip_address(address.partition("%")[0])
+        ip_address(address.partition("%")[0])
     except ValueError:
         return None
-    if isinstance(parsed, IPv6):
-        return str(parsed.ipv4_mapped) if parsed.ipv4_mapped else f"[{parsed}]"
-    return str(parsed)
+    bare = plain(address)
+    return f"[{bare}]" if ":" in bare else bare

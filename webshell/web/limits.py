@@ -14,7 +14,7 @@ from twisted.web.server import Site
 from zope.interface import directlyProvides, providedBy
 
 from webshell.web.channel import LimitedChannel, LimitedRequest
-from webshell.web.hosts import neighbourhood
+from webshell.web.hosts import neighbourhood, plain
 from webshell.web.secure import access_line
 
 POST_BYTES = 64 << 10  # a login, a command line, an item's metadata; what needs more has a limit of its own
@@ -99,7 +99,7 @@ class LimitedSite(Site):
 
     def _address(self, addr: IAddress | None) -> str:
         """Return what connections are counted by; those that only the total counts have no name."""
-        if not isinstance(addr, IPv4Address | IPv6Address) or addr.host in self._exempt:
+        if not isinstance(addr, IPv4Address | IPv6Address) or plain(addr.host) in self._exempt:
             return ""
         return neighbourhood(addr.host)
 
