@@ -2,20 +2,17 @@
 
 import { coded } from "./errors.js";
 import { KIND, decodeFrame, encodeInput, HEADER_BYTES } from "./frames.js";
-import { Outbox } from "./outbox.js";
+import { Process } from "./process.js";
+import { Requests } from "./requests.js";
 
 /** @typedef {import("./types.js").Message} Message */
 /** @typedef {import("./types.js").ProcessRecord} ProcessRecord */
 /** @typedef {import("./types.js").Listener} Listener */
+/** @typedef {import("./requests.js").Request} Request */
 
 const TYPED_AHEAD_BYTES = 4096; // typed without a connection, for all processes: some lines, no more surprise than that
 const WINDOW_BYTES = 256 << 10; // until hello says otherwise; the server's own default
 const FRAME_BYTES = 1 << 20;
-
-/** @typedef {{type: string, members: {[name: string]: any}, resolve: (event: Message) => void, reject: (error: Error) => void}} Request */
-
-/** @typedef {{record: ProcessRecord, offset: number, skip: number, acknowledged: number, outbox: Outbox, eof: Request | null, ended: Message | null}} Process
- * `skip`: bytes that come once more; `eof`: waits for the input before it; `ended`: its end, told when its output has come */
 
 export class Client {
   /** @type {import("./types.js").Session | null} */
@@ -33,11 +30,7 @@ export class Client {
   #ready = false; // hello has come, and the session that we knew is attached again
   #refused = false; // the server accepts no more input until we attach again
   #typedAhead = 0;
-  #ids = 0;
-  /** @type {Request[]} wait until we are ready */
-  #held = [];
-  /** @type {Map<number, Request>} wait for their reply */
-  #waiting = new Map();
+  #requests = new Requests();
   /** @type {Map<number, Process>} */
   #states = new Map();
 
@@ -66,13 +59,11 @@ export class Client {
   disconnected() {
     this.#send = null;
     this.#ready = false;
-    const ends = [...this.#states.values()].flatMap((state) => state.eof ?? []);
-    const requests = [...this.#waiting.values(), ...this.#held, ...ends];
-    this.#states.forEach((state) => (state.eof = null));
-    this.#waiting.clear();
-    this.#held = [];
-    for (const request of requests) {
-      request.reject(coded("disconnected", "the connection was lost"));
+    const error = coded("disconnected", "the connection was lost");
+    this.#requests.fail(error);
+    for (const state of this.#states.values()) {
+      state.eof?.reject(error);
+      state.eof = null;
     }
   }
 
@@ -128,7 +119,7 @@ export class Client {
       } else if (this.#ready) {
         this.#ask(request);
       } else {
-        this.#held.push(request); // bounded by what a page asks in one round trip
+        this.#requests.hold(request);
       }
     });
   }
@@ -193,7 +184,7 @@ export class Client {
     if (!state) {
       throw coded("no-process", `there is no process ${process}`);
     }
-    if (state.record.state !== "running") {
+    if (!state.running) {
       throw coded("wrong-state", `process ${process} has exited`);
     }
     const ahead = !this.#ready && kind === KIND.typed ? bytes.length : 0;
@@ -238,9 +229,7 @@ export class Client {
       state.eof = request; // after what was typed before it
       return;
     }
-    this.#ids += 1;
-    this.#waiting.set(this.#ids, request);
-    this.#tell({ type: request.type, id: this.#ids, ...request.members });
+    this.#tell(this.#requests.ask(request));
   }
 
   /** @param {object} message */
@@ -250,9 +239,8 @@ export class Client {
 
   /** @param {Message} event */
   #reply(event) {
-    const request = typeof event.id === "number" ? this.#waiting.get(event.id) : undefined;
+    const request = this.#requests.answered(event);
     if (request) {
-      this.#waiting.delete(/** @type {number} */ (event.id));
       if (event.type === "error") {
         request.reject(coded(event.code, event.message));
         return;
@@ -313,8 +301,7 @@ export class Client {
       type: "attach",
       members,
       resolve: () => {},
-      reject: (error) => {
-        const code = /** @type {import("./types.js").CodedError} */ (error).code;
+      reject: ({ code }) => {
         if (code !== "disconnected") {
           this.#forget();
           this.#listener.lost?.(code);
@@ -348,31 +335,23 @@ export class Client {
   #release() {
     this.#ready = true;
     this.#typedAhead = 0;
-    const held = this.#held;
-    this.#held = [];
-    held.forEach((request) => this.#ask(request));
+    this.#requests.release().forEach((request) => this.#ask(request));
     this.#states.forEach((state, process) => this.#pump(process, state));
+    if ([...this.#states.values()].some((state) => state.outbox.unsent)) {
+      this.ping().catch(() => {}); // what was taken while we were away has been reported to nobody
+    }
   }
 
   /** @param {ProcessRecord} record */
   #recorded(record) {
-    const { process, offset, taken } = record;
-    const known = this.#states.get(process);
-    if (!known) {
-      const state = { record, offset, skip: 0, acknowledged: offset, outbox: new Outbox(taken), eof: null, ended: null };
-      this.#states.set(process, state);
-      this.processes.set(process, record);
-      return record;
+    const known = this.#states.get(record.process);
+    if (known) {
+      known.resumed(record);
+      return known.record; // views hold it
     }
-    if (known.record.state === "running" && record.state === "exited") {
-      const { exit_code, signal, survivors, duration } = record;
-      known.ended = { type: "exited", process, exit_code, signal, survivors, duration };
-    }
-    known.outbox.accepted(taken);
-    known.skip = Math.max(0, known.offset - offset); // came after we had asked
-    known.offset = Math.max(known.offset, offset);
-    known.acknowledged = offset;
-    return Object.assign(known.record, record);
+    this.#states.set(record.process, new Process(record));
+    this.processes.set(record.process, record);
+    return record;
   }
 
   /** @param {ProcessRecord} record */
@@ -387,12 +366,9 @@ export class Client {
     if (!state) {
       return; // removed in the meantime
     }
-    const skipped = Math.min(state.skip, bytes.length);
-    state.skip -= skipped;
-    state.offset += bytes.length - skipped;
-    state.record.end = Math.max(state.record.end, state.offset);
-    if (skipped < bytes.length) {
-      this.#listener.output?.(process, stream, bytes.subarray(skipped), state.offset);
+    const fresh = state.received(bytes);
+    if (fresh.length) {
+      this.#listener.output?.(process, stream, fresh, state.offset);
     }
     this.#finish(state);
   }
@@ -401,23 +377,16 @@ export class Client {
   #gap(event) {
     const state = this.#states.get(event.process);
     if (state) {
-      state.skip = 0;
-      state.offset = event.offset;
-      state.acknowledged = event.offset;
+      state.gap(event.offset);
       this.#listener.gap?.(event);
     }
   }
 
   /** @param {Message} event */
   #exited(event) {
-    const { process, exit_code, signal, survivors, duration } = event;
-    const state = this.#states.get(process);
+    const state = this.#states.get(event.process);
     if (state) {
-      state.ended = null;
-      Object.assign(state.record, { state: "exited", exit_code, signal, survivors, duration });
-      state.outbox = new Outbox(0); // nobody reads it any more
-      state.eof?.reject(coded("wrong-state", `process ${process} has exited`));
-      state.eof = null;
+      state.exited(event);
       this.#listener.exited?.(event);
     }
   }
@@ -428,8 +397,9 @@ export class Client {
    * @param {Process} state
    */
   #finish(state) {
-    if (state.ended && state.offset >= state.record.end) {
-      this.#exited(state.ended);
+    const ended = state.epilogue();
+    if (ended) {
+      this.#exited(ended);
     }
   }
 
