@@ -2,11 +2,10 @@
 
 import { coded } from "./errors.js";
 import { KIND, decodeFrame, encodeInput, HEADER_BYTES } from "./frames.js";
-import { Process } from "./process.js";
 import { Requests } from "./requests.js";
+import { Roster } from "./roster.js";
 
 /** @typedef {import("./types.js").Message} Message */
-/** @typedef {import("./types.js").ProcessRecord} ProcessRecord */
 /** @typedef {import("./types.js").Listener} Listener */
 /** @typedef {import("./requests.js").Request} Request */
 
@@ -21,8 +20,6 @@ export class Client {
   hello = null;
   /** @type {Set<string>} */
   rights = new Set();
-  /** @type {Map<number, ProcessRecord>} */
-  processes = new Map();
 
   #listener;
   /** @type {((frame: string | Uint8Array<ArrayBuffer>) => void) | null} */
@@ -31,8 +28,7 @@ export class Client {
   #refused = false; // the server accepts no more input until we attach again
   #typedAhead = 0;
   #requests = new Requests();
-  /** @type {Map<number, Process>} */
-  #states = new Map();
+  #roster;
 
   /**
    * @param {Listener} listener
@@ -40,7 +36,13 @@ export class Client {
    */
   constructor(listener, { name = randomName() } = {}) {
     this.#listener = listener;
+    this.#roster = new Roster(listener);
     this.name = name;
+  }
+
+  /** The records of the session's processes, kept current. */
+  get processes() {
+    return this.#roster.records;
   }
 
   /** Whether a request or a key would be sent at once. */
@@ -61,7 +63,7 @@ export class Client {
     this.#ready = false;
     const error = coded("disconnected", "the connection was lost");
     this.#requests.fail(error);
-    for (const state of this.#states.values()) {
+    for (const state of this.#roster.states.values()) {
       state.eof?.reject(error);
       state.eof = null;
     }
@@ -71,11 +73,14 @@ export class Client {
   receive(data) {
     const frame = decodeFrame(data);
     if (frame.output) {
-      this.#output(frame.output);
+      this.#roster.output(frame.output);
     } else {
       const event = frame.event;
-      const tell = Object.hasOwn(Client.#events, event.type) ? Client.#events[event.type] : Client.#events.other;
-      tell(this, event);
+      if (Object.hasOwn(Client.#events, event.type)) {
+        Client.#events[event.type](this, event);
+      } else if (!this.#roster.tell(event)) {
+        this.#listener.other?.(event);
+      }
       this.#reply(event);
     }
   }
@@ -89,7 +94,7 @@ export class Client {
 
   /** @param {string} session */
   attach(session) {
-    const offsets = session === this.session?.id && this.#states.size ? { offsets: this.#offsets() } : {};
+    const offsets = session === this.session?.id && this.#roster.states.size ? { offsets: this.#roster.offsets() } : {};
     return this.request("attach", { session, ...offsets, client: this.name });
   }
 
@@ -149,7 +154,7 @@ export class Client {
    * @param {number} offset
    */
   acknowledge(process, offset) {
-    const state = this.#states.get(process);
+    const state = this.#roster.states.get(process);
     if (this.#ready && state && offset > state.acknowledged) {
       state.acknowledged = offset;
       this.#tell({ type: "ack", process, offset });
@@ -162,7 +167,7 @@ export class Client {
    * @param {number} process
    */
   offset(process) {
-    return this.#states.get(process)?.offset ?? 0;
+    return this.#roster.states.get(process)?.offset ?? 0;
   }
 
   // ---- input
@@ -174,7 +179,7 @@ export class Client {
    * @throws {import("./types.js").CodedError} it was refused: no-process, wrong-state, input-full, disconnected
    */
   input(process, kind, bytes) {
-    const state = this.#states.get(process);
+    const state = this.#roster.states.get(process);
     if (kind === KIND.answer) {
       if (this.#ready && state && this.rights.has("type") && bytes.length) {
         this.#send?.(encodeInput(kind, process, bytes));
@@ -201,7 +206,7 @@ export class Client {
 
   /**
    * @param {number} process
-   * @param {Process} state
+   * @param {import("./process.js").Process} state
    */
   #pump(process, state) {
     const { outbox } = state;
@@ -224,7 +229,7 @@ export class Client {
 
   /** @param {Request} request */
   #ask(request) {
-    const state = request.type === "eof" ? this.#states.get(request.members.process) : undefined;
+    const state = request.type === "eof" ? this.#roster.states.get(request.members.process) : undefined;
     if (state?.outbox.unsent) {
       state.eof = request; // after what was typed before it
       return;
@@ -255,30 +260,20 @@ export class Client {
     }
   }
 
-  #offsets() {
-    return Object.fromEntries([...this.#states].map(([process, state]) => [process, state.offset]));
-  }
-
   // ---- inside: what the server tells
 
   /** @type {Record<string, (client: Client, event: Message) => void>} */
   static #events = {
     hello: (client, event) => client.#hello(event),
     attached: (client, event) => client.#attached(event),
-    started: (client, event) => client.#started(event.process),
-    exited: (client, event) => client.#exited(event),
-    gap: (client, event) => client.#gap(event),
     taken: (client, event) => client.#taken({ [event.process]: event.count }),
     pong: (client, event) => client.#taken(event.taken),
-    resized: (client, event) => client.#changed("resized", event, { rows: event.rows, cols: event.cols }),
     renamed: (client, event) => client.#renamed(event),
-    removed: (client, event) => client.#removed(event.process),
     presence: (client, event) => client.#presence(event),
     closed: (client, event) => client.#closed(event),
     sessions: () => {}, // only a reply, as the two below
     done: () => {},
     error: () => {},
-    other: (client, event) => client.#listener.other?.(event),
   };
 
   /** @param {Message} event */
@@ -296,7 +291,7 @@ export class Client {
 
   /** @returns {Request} */
   #attachAgain() {
-    const members = { session: this.session?.id, offsets: this.#offsets(), client: this.name };
+    const members = { session: this.session?.id, offsets: this.#roster.offsets(), client: this.name };
     return {
       type: "attach",
       members,
@@ -319,16 +314,11 @@ export class Client {
     }
     this.session = { id: event.session, name: event.name, owner: event.owner, linger: event.linger };
     this.#refused = false;
-    /** @type {ProcessRecord[]} */
-    const records = event.processes;
-    const there = new Set(records.map((record) => record.process));
-    for (const process of [...this.#states.keys()].filter((number) => !there.has(number))) {
-      this.#removed(process);
-    }
-    event.processes = records.map((record) => this.#recorded(record)); // the objects that are kept current
+    event.processes = this.#roster.attached(event.processes); // the objects that are kept current
+    this.#ready = true; // the listener may want to resize at once
     this.#listener.attached?.(event, { resumed });
     this.#release();
-    this.#states.forEach((state) => this.#finish(state));
+    this.#roster.finish();
   }
 
   /** We may send: what waited goes out. */
@@ -336,77 +326,16 @@ export class Client {
     this.#ready = true;
     this.#typedAhead = 0;
     this.#requests.release().forEach((request) => this.#ask(request));
-    this.#states.forEach((state, process) => this.#pump(process, state));
-    if ([...this.#states.values()].some((state) => state.outbox.unsent)) {
+    this.#roster.states.forEach((state, process) => this.#pump(process, state));
+    if (this.#roster.unsent) {
       this.ping().catch(() => {}); // what was taken while we were away has been reported to nobody
-    }
-  }
-
-  /** @param {ProcessRecord} record */
-  #recorded(record) {
-    const known = this.#states.get(record.process);
-    if (known) {
-      known.resumed(record);
-      return known.record; // views hold it
-    }
-    this.#states.set(record.process, new Process(record));
-    this.processes.set(record.process, record);
-    return record;
-  }
-
-  /** @param {ProcessRecord} record */
-  #started(record) {
-    const known = this.#recorded(record);
-    this.#listener.started?.(known);
-  }
-
-  /** @param {{stream: number, process: number, bytes: Uint8Array}} output */
-  #output({ stream, process, bytes }) {
-    const state = this.#states.get(process);
-    if (!state) {
-      return; // removed in the meantime
-    }
-    const fresh = state.received(bytes);
-    if (fresh.length) {
-      this.#listener.output?.(process, stream, fresh, state.offset);
-    }
-    this.#finish(state);
-  }
-
-  /** @param {Message} event */
-  #gap(event) {
-    const state = this.#states.get(event.process);
-    if (state) {
-      state.gap(event.offset);
-      this.#listener.gap?.(event);
-    }
-  }
-
-  /** @param {Message} event */
-  #exited(event) {
-    const state = this.#states.get(event.process);
-    if (state) {
-      state.exited(event);
-      this.#listener.exited?.(event);
-    }
-  }
-
-  /**
-   * It exited while we were away: tell so when all its output has come.
-   *
-   * @param {Process} state
-   */
-  #finish(state) {
-    const ended = state.epilogue();
-    if (ended) {
-      this.#exited(ended);
     }
   }
 
   /** @param {Record<string, number>} counts */
   #taken(counts) {
     for (const [process, count] of Object.entries(counts ?? {})) {
-      const state = this.#states.get(Number(process));
+      const state = this.#roster.states.get(Number(process));
       if (state) {
         state.outbox.taken(count);
         this.#pump(Number(process), state);
@@ -418,34 +347,13 @@ export class Client {
     }
   }
 
-  /**
-   * @param {"resized" | "renamed"} type
-   * @param {Message} event
-   * @param {object} members
-   */
-  #changed(type, event, members) {
-    const record = this.processes.get(event.process);
-    if (record) {
-      Object.assign(record, members);
-      this.#listener[type]?.(event);
-    }
-  }
-
   /** @param {Message} event */
   #renamed(event) {
     if (event.process !== null) {
-      this.#changed("renamed", event, { name: event.name });
+      this.#roster.tell(event);
     } else if (this.session) {
       this.session.name = event.name;
       this.#listener.renamed?.(event);
-    }
-  }
-
-  /** @param {number} process */
-  #removed(process) {
-    this.#states.delete(process);
-    if (this.processes.delete(process)) {
-      this.#listener.removed?.(process);
     }
   }
 
@@ -467,8 +375,7 @@ export class Client {
 
   #forget() {
     this.session = null;
-    this.#states.clear();
-    this.processes.clear();
+    this.#roster.clear();
   }
 }
 
