@@ -1,6 +1,6 @@
 """One client's end, without any I/O: requests come in, events go out, and what a client may do is enforced here.
 
-Everything that a client does passes :meth:`Connection.receive`; everything that it is told passes :meth:`Connection.deliver`.
+Everything that a client does passes :meth:`Connection.receive`; everything that it is told, :meth:`Connection.deliver`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,20 @@ FRAME_BYTES = 1 << 20
 
 
 class Connection:
-    """A dialect, a grant and the session that the client is attached to; an :class:`webshell.session.Attendant`."""
+    """A dialect, a grant and the session that the client is attached to; an :class:`webshell.cursor.Attendant`."""
 
-    __slots__ = ("_dialect", "_end", "_send", "_session", "_sessions", "client", "grant", "may_type", "window", "writable")
+    __slots__ = (
+        "_dialect",
+        "_end",
+        "_send",
+        "_session",
+        "_sessions",
+        "client",
+        "grant",
+        "may_type",
+        "window",
+        "writable",
+    )
 
     def __init__(
         self,
@@ -73,7 +84,8 @@ class Connection:
             )
         )
         for request in self._dialect.opening():
-            self._do(request)
+            if not self._dialect.finished:  # what went before may have failed for good
+                self._do(request)
 
     def receive(self, frame: Frame) -> None:
         """A frame arrived from the client. Everything that a client does passes here."""
@@ -91,6 +103,7 @@ class Connection:
     def closed(self) -> None:
         """The connection is gone."""
         self.writable = False
+        self._send = self._end = _nothing  # it may go while something is being delivered
         self._leave()
 
     # ---- what a session does
@@ -107,9 +120,9 @@ class Connection:
     # ---- requests
 
     def _do(self, request: m.Request) -> None:
-        right, act = _ACTS[type(request)]
+        rights, act = _ACTS[type(request)]
         try:
-            self.grant.require(right)
+            self.grant.require(*rights)
             act(self, request)
         except WebshellError as error:
             self.deliver(m.Failed(error.code, str(error), request.id))
@@ -144,12 +157,14 @@ class Connection:
         self._enter(session, m.Attach(session.id, {}, request.client, request.id))
 
     def _attach(self, request: m.Attach) -> None:
-        self._enter(self._sessions.find(request.session, self.grant), request)
-
-    def _enter(self, session: Session, request: m.Attach) -> None:
+        session = self._sessions.find(request.session, self.grant)
         if session is not self._session:
             session.check_seat()
-        self._leave()
+        self._enter(session, request)
+
+    def _enter(self, session: Session, request: m.Attach) -> None:
+        if session is not self._session:  # attaching again must not end a session that does not linger
+            self._leave()
         self.client = request.client
         records = session.attach(self, request.offsets)
         self._session = session
@@ -207,21 +222,25 @@ class Connection:
         self.deliver(m.Pong({number: count for number, count in taken.items() if count}, request.id))
 
 
-_ACTS: Mapping[type[m.Request], tuple[Right, Callable[[Connection, Any], None]]] = {
-    m.Ack: (Right.VIEW, Connection._ack),
-    m.Attach: (Right.VIEW, Connection._attach),
-    m.Close: (Right.RUN, Connection._close),
-    m.Detach: (Right.VIEW, Connection._detach),
-    m.EndInput: (Right.TYPE, Connection._end_input),
-    m.Input: (Right.TYPE, Connection._input),
-    m.ListSessions: (Right.VIEW, Connection._list),
-    m.Malformed: (Right.VIEW, Connection._malformed),
-    m.Open: (Right.RUN, Connection._open),
-    m.Ping: (Right.VIEW, Connection._ping),
-    m.Remove: (Right.RUN, Connection._remove),
-    m.Rename: (Right.RUN, Connection._rename),
-    m.Resize: (Right.TYPE, Connection._resize),
-    m.Signal: (Right.TYPE, Connection._signal),
-    m.Start: (Right.RUN, Connection._start),
-    m.Stop: (Right.RUN, Connection._stop),
+def _nothing(*_: object) -> None:
+    pass
+
+
+_ACTS: Mapping[type[m.Request], tuple[tuple[Right, ...], Callable[[Connection, Any], None]]] = {
+    m.Ack: ((Right.VIEW,), Connection._ack),
+    m.Attach: ((Right.VIEW,), Connection._attach),
+    m.Close: ((Right.RUN,), Connection._close),
+    m.Detach: ((Right.VIEW,), Connection._detach),
+    m.EndInput: ((Right.TYPE,), Connection._end_input),
+    m.Input: ((Right.TYPE,), Connection._input),
+    m.ListSessions: ((Right.VIEW,), Connection._list),
+    m.Malformed: ((Right.VIEW,), Connection._malformed),
+    m.Open: ((Right.VIEW, Right.RUN), Connection._open),
+    m.Ping: ((Right.VIEW,), Connection._ping),
+    m.Remove: ((Right.RUN,), Connection._remove),
+    m.Rename: ((Right.RUN,), Connection._rename),
+    m.Resize: ((Right.TYPE,), Connection._resize),
+    m.Signal: ((Right.TYPE,), Connection._signal),
+    m.Start: ((Right.RUN,), Connection._start),
+    m.Stop: ((Right.RUN,), Connection._stop),
 }

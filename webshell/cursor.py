@@ -1,9 +1,10 @@
-"""Who listens to a process, and how far each listener has got in its output."""
+"""Who listens to a session and its processes, and how far each listener has got in the output."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from webshell.grant import Grant
 from webshell.messages import Event
 
 UNLIMITED = 1 << 62
@@ -30,6 +31,14 @@ class Listener(Protocol):
 
     def deliver(self, event: Event) -> None:
         """Tell it *event*. May make ``writable`` False, never calls back otherwise."""
+
+
+class Attendant(Listener, Protocol):
+    """Who is attached to a session: a listener with a grant."""
+
+    @property
+    def grant(self) -> Grant:
+        """Who it is and what it may do."""
 
 
 class Cursor:

@@ -37,10 +37,11 @@ class Grant:
     rights: frozenset[Right] = ALL_RIGHTS
     owners: frozenset[str] = frozenset()
 
-    def require(self, right: Right) -> None:
-        """Raise :class:`NotAllowed` unless *right* is granted."""
-        if right not in self.rights:
-            raise NotAllowed(f"you may not do this: it needs the right '{right}'")
+    def require(self, *rights: Right) -> None:
+        """Raise :class:`NotAllowed` unless all *rights* are granted."""
+        for right in rights:
+            if right not in self.rights:
+                raise NotAllowed(f"you may not do this: it needs the right '{right}'")
 
     def may_see(self, owner: str) -> bool:
         """Whether sessions of *owner* are this client's business."""

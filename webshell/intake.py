@@ -1,7 +1,7 @@
 """The input of one process: counted for each client, bounded, and told when the process has taken it.
 
-Counting is what makes input exact across a cut: a client sends again what was not *accepted*, and may have no more under
-way than the limit beyond what was *taken*.
+Counting is what makes input exact across a cut: a client sends again what was not *accepted*, and may have no more
+under way than the limit beyond what was *taken*.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ PROCESS_BYTES = 1 << 20
 REPORT_BYTES = 32 << 10
 """Progress is reported in steps of this size: an eighth of the limit, so a paste never waits for a report."""
 
-CLIENTS = 64
-"""Counts kept for each process; the oldest goes first. A client that was away for 64 others starts anew."""
+CLIENTS = 256
+"""Counts kept for each process, several times the clients that may attend; who sent nothing for longest goes first."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Count:
 class _Waiting:
     """A run of bytes of one client that was written and not yet taken."""
 
-    client: str
+    count: Count
     size: int
 
 
@@ -54,13 +54,14 @@ class Intake:
         self._queue: deque[_Waiting] = deque()
         self._waiting = 0  # the sum of the queue
 
-    def begin(self, client: str) -> int:
-        """*client* has attached: it is accepted again. Returns how many bytes of it were accepted so far."""
-        count = self._counts.get(client)
-        if count is None:
-            return 0
-        count.refused = False
-        return count.accepted
+    def begin(self, client: str) -> None:
+        """*client* has attached: it is accepted again."""
+        if client in self._counts:
+            self._counts[client].refused = False
+
+    def accepted(self, client: str) -> int:
+        """How many bytes of *client* were accepted so far."""
+        return self._counts[client].accepted if client and client in self._counts else 0
 
     def taken(self, client: str) -> int:
         """How many bytes of *client* the process has taken; remembers that it was told."""
@@ -76,6 +77,9 @@ class Intake:
         :returns: what to report as taken to the client, or None if that can wait.
         :raises InputFull: too much is under way; nothing was accepted.
         """
+        if not data:
+            return None
+        self._advance(child)
         pending = child.pending
         count = self._count(client)
         if count.refused or count.accepted - count.taken + len(data) > CLIENT_BYTES:
@@ -86,31 +90,33 @@ class Intake:
             raise InputFull(f"the process does not read its input: {pending} bytes are waiting")
         child.write(data)
         count.accepted += len(data)
-        if not pending and not child.pending:  # the common case: the kernel took it all at once
+        if not self._queue and not child.pending:  # the common case: the kernel took it all at once
             count.taken = count.accepted
             return self._due(count, REPORT_BYTES)
-        if self._queue and self._queue[-1].client == client:
+        if self._queue and self._queue[-1].count is count:
             self._queue[-1].size += len(data)
         else:
-            self._queue.append(_Waiting(client, len(data)))
+            self._queue.append(_Waiting(count, len(data)))
         self._waiting += len(data)
         return self.progress(client, child)
 
     def progress(self, client: str, child: Child) -> int | None:
         """The child may have taken input: what to report to *client*, or None."""
+        self._advance(child)
+        count = self._counts.get(client)
+        return None if count is None else self._due(count, REPORT_BYTES if self._queue else 1)
+
+    def _advance(self, child: Child) -> None:
         gone = self._waiting - child.pending
-        while gone > 0 and self._queue:
+        while gone > 0:
             oldest = self._queue[0]
             step = min(gone, oldest.size)
             gone -= step
             self._waiting -= step
             oldest.size -= step
-            if oldest.client in self._counts:
-                self._counts[oldest.client].taken += step
+            oldest.count.taken += step
             if not oldest.size:
                 self._queue.popleft()
-        count = self._counts.get(client)
-        return None if count is None else self._due(count, REPORT_BYTES if self._queue else 1)
 
     @staticmethod
     def _due(count: Count, step: int) -> int | None:
@@ -120,9 +126,8 @@ class Intake:
         return count.taken
 
     def _count(self, client: str) -> Count:
-        count = self._counts.get(client)
-        if count is None:
-            while len(self._counts) >= CLIENTS:
-                del self._counts[next(iter(self._counts))]
-            count = self._counts[client] = Count()
+        count = self._counts.pop(client, None) or Count()
+        self._counts[client] = count  # now the newest
+        if len(self._counts) > CLIENTS:
+            del self._counts[next(iter(self._counts))]
         return count

@@ -72,7 +72,7 @@ class Detach:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a process. *pty* None: as the runner is meant; *keep* ``tail`` or ``all``; *queue*: after the ones before."""
+    """Start a process. *pty* None: as the runner is meant; *keep*: ``tail`` or ``all``; *queue*: wait for its turn."""
 
     runner: str
     line: str = ""

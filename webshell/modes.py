@@ -26,7 +26,7 @@ _SEQUENCE = re.compile(
     rb"|(?P<reset>c|\[!p)"
     rb")"
 )
-_UNFINISHED = re.compile(rb"\x1b(?:\[[?!\d;:]{0,60}|\(|\][02]?;?[^\x07\x1b]{0,290}\x1b?)?\Z")
+_UNFINISHED = re.compile(rb"\x1b(?:\[[?!\d;:]{0,61}|\(|\][02]?;?[^\x07\x1b]{0,290}\x1b?)?\Z")
 
 _ALTERNATE = (1049, 1047, 47)  # they exclude each other and come first: they clear the screen
 _RESTORED = frozenset({1, 5, 6, 7, 9, 12, 25, 45, 66, 1000, 1002, 1003, 1004, 1005, 1006, 1007, 1015, 1016, 2004})
@@ -100,7 +100,7 @@ class Modes:
             del self._sgr[:-SGR_SEQUENCES]
 
     def restore(self) -> str:
-        """What to write to a freshly reset terminal."""
+        """What to write to a freshly reset terminal; it ends with the beginning of a sequence that was cut."""
         parts: list[bytes] = []
         for number in _ALTERNATE:
             if number in self._modes:
@@ -117,4 +117,5 @@ class Modes:
         if self._charset == b"0":
             parts.append(b"\x1b(0")
         parts.extend(b"\x1b[" + parameters + b"m" for parameters in self._sgr)
+        parts.append(self._carry)
         return b"".join(parts).decode("utf-8", "replace")

@@ -30,8 +30,8 @@ class Process:
     """A child in its session. It is the child's :class:`webshell.target.Parent`."""
 
     __slots__ = (
-        "_braked", "_cursors", "_flowing", "_intake", "_on_exit", "_result", "_typist", "child", "line", "name", "number",
-        "now", "remains", "runner", "scrollback", "size", "started",
+        "_braked", "_cursors", "_flowing", "_intake", "_on_exit", "_result", "_typist", "child", "line", "name", "now",
+        "number", "remains", "runner", "scrollback", "size", "started",
     )  # fmt: skip
 
     def __init__(
@@ -89,7 +89,6 @@ class Process:
             if end >= credit:
                 unsettled = True
         if unsettled or flowing is not self._flowing:  # somebody is full, or was paused by what it was told
-            self._release()
             self._settle()
 
     def took(self) -> None:
@@ -97,9 +96,11 @@ class Process:
         child = self.child
         if child is None:
             return
-        for listener in tuple(self._cursors):
-            count = self._intake.progress(listener.client, child)
-            if count is not None and listener.client:
+        listeners = tuple(self._cursors)
+        counts = {client: self._intake.progress(client, child) for client in {one.client for one in listeners} - {""}}
+        for listener in listeners:
+            count = counts.get(listener.client)  # a client that reconnected may be here twice for a while
+            if count is not None:
                 listener.deliver(Taken(self.number, count))
 
     def exited(self, exit_code: int | None, signal: str | None, survivors: tuple[int, ...]) -> None:
@@ -155,7 +156,7 @@ class Process:
             duration=None if result is None else result.duration,
             offset=self.scrollback.base if cursor is None else cursor.offset,
             end=self.scrollback.end,
-            taken=self._intake.begin(listener.client) if listener is not None else 0,
+            taken=self._intake.accepted(listener.client) if listener is not None else 0,
         )
 
     def living(self) -> Child:
@@ -175,7 +176,6 @@ class Process:
         if cursor is None or not cursor.acknowledged < offset <= cursor.offset:
             return
         cursor.acknowledged = offset
-        self._release()
         self.resume(listener)
 
     def resume(self, listener: Listener) -> None:
@@ -249,6 +249,7 @@ class Process:
 
     def _settle(self) -> None:
         """Note who flows, and hold the child back exactly while nobody who listens can take more."""
+        self._release()
         end = self.scrollback.end
         cursors = self._cursors.values()
         self._flowing = tuple(cursor for cursor in cursors if cursor.offset == end)

@@ -68,6 +68,7 @@ class Row:
     env: Mapping[str, str] | None = None
 
     def __call__(self, start: Start) -> Command:
+        """The command of *start*."""
         argv = tuple(start.line if word == "{line}" else word for word in self.argv)
         env = {**(self.env or {}), **start.env}
         size = _size(start, terminal=self.pty)

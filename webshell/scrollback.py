@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import re
+from bisect import bisect_right
 from collections import deque
+from operator import itemgetter
 
 from webshell.limits import SCROLLBACK_BYTES
 from webshell.modes import Modes
@@ -14,6 +16,9 @@ PIECE_BYTES = 4096
 
 CHUNK_BYTES = 65536
 """Larger ones are cut to this size, so that trimming by whole chunks stays near the capacity."""
+
+SPARSE_BYTES = 256
+"""What chunks hold at least on average, or the oldest go early: streams that take turns byte by byte are not joined."""
 
 SAFE_SEARCH_BYTES = 4096
 """How far to look for a place where reading can begin without cutting a line, a sequence or a character in two."""
@@ -28,7 +33,7 @@ class Scrollback:
     :ivar end: the offset after the newest: the number of bytes ever added.
     """
 
-    __slots__ = ("_chunks", "_modes", "base", "capacity", "end", "floor")
+    __slots__ = ("_chunks", "_modes", "_most", "base", "capacity", "end", "floor")
 
     def __init__(self, capacity: int = SCROLLBACK_BYTES, *, terminal: bool = False, keep: bool = False) -> None:
         """
@@ -40,32 +45,38 @@ class Scrollback:
         self.base = 0
         self.end = 0
         self.floor: int | None = 0 if keep else None
-        self._chunks: deque[tuple[int, bytes | bytearray]] = deque()
+        self._chunks: deque[tuple[int, int, bytes | bytearray]] = deque()  # offset, stream, bytes
+        self._most = capacity // SPARSE_BYTES + 1
         self._modes = Modes() if terminal else None
 
     @property
     def full(self) -> bool:
         """Whether adding more would drop what must be kept, or hold more than the capacity."""
-        return self.floor is not None and self.end - self.floor >= self.capacity
+        if self.floor is None:
+            return False
+        if self.end - self.floor >= self.capacity:
+            return True
+        count = len(self._chunks)
+        return count > self._most and count - self._index(self.floor) > self._most
 
     def add(self, stream: int, data: bytes) -> None:
         """Add *data* that arrived on *stream*, and drop the oldest beyond the capacity."""
         size = len(data)
+        start = self.end
         self.end += size
         chunks = self._chunks
         if size < PIECE_BYTES:
-            if chunks:
-                last_stream, last = chunks[-1]
-                if type(last) is bytearray and last_stream == stream and len(last) + size <= PIECE_BYTES:
-                    last += data
-                    return
-            chunks.append((stream, bytearray(data)))
+            _, last_stream, last = chunks[-1] if chunks else (0, 0, b"")
+            if type(last) is bytearray and last_stream == stream and len(last) + size <= PIECE_BYTES:
+                last += data
+            else:
+                chunks.append((start, stream, bytearray(data)))
         elif size <= CHUNK_BYTES:
-            chunks.append((stream, data))
+            chunks.append((start, stream, data))
         else:
-            for start in range(0, size, CHUNK_BYTES):
-                chunks.append((stream, data[start : start + CHUNK_BYTES]))
-        if self.end - self.base > self.capacity:
+            for at in range(0, size, CHUNK_BYTES):
+                chunks.append((start + at, stream, data[at : at + CHUNK_BYTES]))
+        if self.end - self.base > self.capacity or len(chunks) > self._most:
             self._trim()
 
     def release(self, offset: int) -> None:
@@ -77,9 +88,11 @@ class Scrollback:
     def _trim(self) -> None:
         chunks = self._chunks
         while chunks:
-            oldest = chunks[0][1]
+            oldest = chunks[0][2]
             after = self.base + len(oldest)
-            if self.end - after < self.capacity or (self.floor is not None and after > self.floor):
+            if self.floor is not None and after > self.floor:
+                return
+            if self.end - after < self.capacity and len(chunks) <= self._most:
                 return
             if self._modes is not None:
                 self._modes.feed(bytes(oldest))
@@ -88,16 +101,16 @@ class Scrollback:
 
     def read(self, offset: int, limit: int) -> tuple[int, bytes]:
         """The stream and up to *limit* bytes from *offset*, which must be kept: ``base <= offset < end``."""
-        start = self.base
-        for stream, chunk in self._chunks:
-            after = start + len(chunk)
-            if offset < after:
-                at = offset - start
-                if at == 0 and len(chunk) <= limit and type(chunk) is bytes:
-                    return stream, chunk
-                return stream, bytes(chunk[at : at + limit])
-            start = after
-        raise IndexError(f"offset {offset} is not in {self.base}..{self.end}")
+        if not self.base <= offset < self.end:
+            raise IndexError(f"offset {offset} is not in {self.base}..{self.end}")
+        start, stream, chunk = self._chunks[self._index(offset)]
+        at = offset - start
+        if at == 0 and len(chunk) <= limit and type(chunk) is bytes:
+            return stream, chunk
+        return stream, bytes(chunk[at : at + limit])
+
+    def _index(self, offset: int) -> int:
+        return bisect_right(self._chunks, offset, key=itemgetter(0)) - 1
 
     def after_gap(self) -> tuple[int, str]:
         """Where a reader who has lost its place goes on, and what restores a terminal there.
@@ -107,7 +120,7 @@ class Scrollback:
         if self.base == 0:
             return 0, ""
         head = b""
-        for _, chunk in self._chunks:
+        for _, _, chunk in self._chunks:
             head += chunk[:SAFE_SEARCH_BYTES]
             if len(head) >= SAFE_SEARCH_BYTES:
                 break

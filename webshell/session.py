@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from webshell.cursor import Listener
+from webshell.cursor import Attendant
 from webshell.errors import BadRequest, LimitReached, NoSuchProcess, NoSuchSession, WebshellError, WrongState
-from webshell.grant import Grant
 from webshell.limits import Clock, Limits, Timer
 from webshell.messages import Closed, Event, Failed, Presence, Removed, Renamed, Resize, Resized, Start, Started
 from webshell.process import Process
@@ -25,16 +24,11 @@ from webshell.target import Child, Target
 SESSION_ID_BYTES = 16
 """128 random bits: it cannot be guessed (RFC 4122 uses 122)."""
 
+REMAINS = 256
+"""Removed processes of a session that left something running: as many as a session may have; the oldest are let go."""
+
 NAME_CHARACTERS = 256
 """The longest name of a session or process; a command line is cut to it."""
-
-
-class Attendant(Listener, Protocol):
-    """Who is attached to a session: a listener with a grant."""
-
-    @property
-    def grant(self) -> Grant:
-        """Who it is and what it may do."""
 
 
 class House(Protocol):
@@ -89,7 +83,7 @@ class Session:
         self._attendants: dict[Attendant, None] = {}
         self._queues: dict[str, _Queue] = {}
         self._numbers = 0
-        self._remains: list[Child | None] = []  # removed processes that left something running
+        self._remains: deque[Child] = deque(maxlen=REMAINS)  # of removed processes: they left something running
         self._leaving: Timer | None = None
 
     # ---- what a client does
@@ -118,12 +112,10 @@ class Session:
         """*attendant* has left. With the last one, the linger time begins."""
         if attendant not in self._attendants:
             return
-        del self._attendants[attendant]
-        for process in self.processes.values():
-            process.detach(attendant)
+        self._part(attendant)
         if self._attendants:
             self._presence()
-        elif not self.closed:
+        else:
             self.leave()
 
     def leave(self) -> None:
@@ -207,16 +199,18 @@ class Session:
         if self._leaving is not None:
             self._leaving.cancel()
             self._leaving = None
+        unanswered = [one for queue in self._queues.values() for one in queue.waiting if one.start.id is not None]
         self._queues.clear()
         self._house.forget(self)
         self._house.kept -= len(self.processes)
-        children = [process.child or process.remains for process in self.processes.values()] + self._remains
-        for child in children:
+        for child in (*(process.child or process.remains for process in self.processes.values()), *self._remains):
             if child is not None:
                 child.stop(self._house.limits.grace)
+        for one in unanswered:
+            self._refuse(one, NoSuchSession("the session has ended"))
         for attendant in tuple(self._attendants):
+            self._part(attendant)
             attendant.deliver(Closed(reason))
-            self.detach(attendant)
 
     # ---- what a process does
 
@@ -227,6 +221,11 @@ class Session:
                 self._next(name, queue)
 
     # ---- inside
+
+    def _part(self, attendant: Attendant) -> None:
+        self._attendants.pop(attendant, None)
+        for process in self.processes.values():
+            process.detach(attendant)
 
     def _spawn(self, start: Start, attendant: Attendant) -> None:
         house = self._house
@@ -252,8 +251,9 @@ class Session:
         house.running += 1
         if start.queue:
             self._queues.setdefault(start.queue, _Queue(process.number)).running = process.number
-        for other in tuple(self._attendants):
+        for other in self._attendants:
             process.attach(other, 0)
+        for other in tuple(self._attendants):
             other.deliver(Started(process.record(other), start.id if other is attendant else None))
         for other in tuple(self._attendants):
             process.resume(other)
@@ -273,11 +273,14 @@ class Session:
             try:
                 self._spawn(waiting.start, waiting.attendant)
             except WebshellError as error:
-                if waiting.attendant in self._attendants:
-                    waiting.attendant.deliver(Failed(error.code, str(error), waiting.start.id))
+                self._refuse(waiting, error)
             else:
                 return
-        del self._queues[name]
+        self._queues.pop(name, None)  # not there if the session has ended
+
+    def _refuse(self, waiting: _Waiting, error: WebshellError) -> None:
+        if waiting.attendant in self._attendants:
+            waiting.attendant.deliver(Failed(error.code, str(error), waiting.start.id))
 
     def _tell(self, event: Event, but: Attendant | None = None) -> None:
         for attendant in tuple(self._attendants):
@@ -286,16 +289,13 @@ class Session:
 
     def _presence(self) -> None:
         for you in tuple(self._attendants):
-            you.deliver(
-                Presence(
-                    tuple(
-                        ClientRecord(who.grant.identity, tuple(sorted(who.grant.rights)), who is you)
-                        for who in self._attendants
-                    )
-                )
-            )
+            you.deliver(Presence(tuple(_client(who, who is you) for who in self._attendants)))
 
     def record(self) -> SessionRecord:
         """The session as a list shows it."""
         processes = tuple(process.record() for process in self.processes.values())
         return SessionRecord(self.id, self.name, self.owner, len(self._attendants), self.linger, processes)
+
+
+def _client(who: Attendant, you: bool) -> ClientRecord:
+    return ClientRecord(who.grant.identity, tuple(sorted(who.grant.rights)), you)

@@ -63,8 +63,8 @@ class Parent(Protocol):
     def exited(self, exit_code: int | None, signal: str | None, survivors: tuple[int, ...]) -> None:
         """The child ended, and all that it wrote has been told; nothing is told after this.
 
-        Exactly one of *exit_code* and *signal* (a name without ``SIG``) is not None. *survivors*: process ids of what it
-        started and left running.
+        Exactly one of *exit_code* and *signal* (a name without ``SIG``) is not None. *survivors*: process ids of what
+        it started and left running.
         """
 
 

@@ -69,7 +69,8 @@ class Native:
         """How *event* is said."""
         if type(event) is m.Output:  # the hot path: no JSON, one join
             return (_OUTPUT.pack(event.stream, event.process) + event.data,)
-        return (json.dumps({"type": _NAMES[type(event)], **_plain(event)}, ensure_ascii=False),)
+        # in ASCII: an id or a file name may hold a lone surrogate, which UTF-8 has no form for
+        return (json.dumps({"type": _NAMES[type(event)], **_plain(event)}),)
 
 
 # ---- reading
@@ -131,10 +132,9 @@ def _seconds(members: Members, name: str, most: float = math.inf) -> float | Non
     return float(min(value, 1e9))
 
 
-def _size(members: Members) -> Size:
-    default = Size()
-    rows = members.get("rows", default.rows)
-    cols = members.get("cols", default.cols)
+def _size(members: Members, default: Size | None = None) -> Size:
+    rows = members.get("rows", default and default.rows)
+    cols = members.get("cols", default and default.cols)
     if type(rows) is not int or type(cols) is not int:
         raise BadRequest("'rows' and 'cols' must be integers")
     return Size.clamped(rows, cols)
@@ -189,7 +189,7 @@ def _input(frame: bytes) -> m.Request:
 
 def _start(members: Members, request_id: m.RequestId) -> m.Request:
     pty = members.get("pty")
-    if pty not in (None, True, False) or isinstance(pty, int | float) and not isinstance(pty, bool):
+    if pty is not None and not isinstance(pty, bool):
         raise BadRequest("'pty' must be true or false")
     return m.Start(
         runner=_text(members, "runner", None, 64),
@@ -198,7 +198,7 @@ def _start(members: Members, request_id: m.RequestId) -> m.Request:
         cwd=_text(members, "cwd", longest=4096),
         env=_environment(members),
         pty=pty,
-        size=_size(members),
+        size=_size(members, Size()),
         keep=_choice(members, "keep", ("tail", "all"), "tail"),
         name=_text(members, "name", longest=4096),
         queue=_text(members, "queue", longest=64),
@@ -222,9 +222,7 @@ _REQUESTS: Mapping[str, Callable[[Members, m.RequestId], m.Request]] = {
     "open": lambda d, i: m.Open(_text(d, "name", longest=4096), _seconds(d, "linger"), _client(d), i),
     "ping": lambda d, i: m.Ping(i),
     "remove": lambda d, i: m.Remove(_process(d), i),
-    "rename": lambda d, i: m.Rename(
-        _text(d, "name", None, 4096), None if d.get("process") is None else _process(d), i
-    ),
+    "rename": lambda d, i: m.Rename(_text(d, "name", None, 4096), None if d.get("process") is None else _process(d), i),
     "resize": lambda d, i: m.Resize(_process(d), _size(d), i),
     "signal": lambda d, i: m.Signal(_process(d), _choice(d, "signal", sorted(SIGNALS), None), i),
     "start": _start,
