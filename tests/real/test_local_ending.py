@@ -14,10 +14,12 @@ from typing import Any
 
 from real.local_case import LocalCase, Told, alive, child, descriptors, eventually, reactor, sleep, zombies
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from webshell.command import Command, Size
 from webshell.errors import SpawnFailed
 from webshell.targets.census import Census, Running
+from webshell.targets.ending import Ending as EndingOf
 from webshell.targets.local import LocalTarget
 
 GRACE = 60.0  # far longer than any test takes: what ends before it ended without KILL
@@ -172,6 +174,34 @@ class Ending(LocalCase):
         await told.end()
         assert not any(alive(process.pid) for process in family)
 
+    async def test_a_stubborn_descendant_that_loses_the_parent_by_which_it_was_found(self) -> None:
+        told = self.sh(f"env -i setsid --wait {sys.executable} -c '{STUBBORN}' & wait")
+        await told.seen(b"ready")
+        family = await self.family(told)
+        self.assertEqual(len(family), 2)
+        child(told).stop(0.3)
+        self.assertEqual(await told.end(), (None, "HUP", ()))
+        assert not any(alive(process.pid) for process in family)
+
+    async def test_what_no_signal_ends_is_reported_as_a_survivor(self) -> None:
+        clock = Clock()
+        immortal = Immortal()
+        ending = Deferred.fromCoroutine(EndingOf(clock, immortal, 1.0).run())  # type: ignore[arg-type]
+        clock.pump([0.1] * 100)
+        self.assertEqual(self.successResultOf(ending), [immortal.process])
+        self.assertEqual(immortal.sent[:1], [(signal.SIGHUP, signal.SIGTERM, signal.SIGCONT)])
+        self.assertGreater(immortal.sent.count((signal.SIGKILL,)), 10)
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    async def test_shutdown_does_not_wait_for_what_no_signal_ends(self) -> None:
+        told = self.spawn("cat", size=None)
+        family, child(told).family = child(told).family, Immortal()  # type: ignore[assignment]
+        await Deferred.fromCoroutine(self.target.shutdown(0))
+        self.assertEqual(told.exit, None)
+        child(told).family = family
+        child(told).close_input()
+        self.assertEqual(await told.end(), (0, None, ()))
+
     async def test_a_family_that_forks_faster_than_it_can_be_counted(self) -> None:
         told = self.spawn(sys.executable, "-c", RESTLESS)
         await told.seen(b"ready")
@@ -254,6 +284,27 @@ class Ending(LocalCase):
     def threads(self) -> int:
         """The pool's idle threads come and go; only others count."""
         return sum(not thread.name.startswith("PoolThread") for thread in threading.enumerate())
+
+
+class Immortal:
+    """A family whose only process waits for a device."""
+
+    def __init__(self) -> None:
+        self.process = Running(1, b"1", 0, 1, 1)
+        self.sent: list[tuple[int, ...]] = []
+
+    async def living(self) -> list[Running]:
+        return [self.process]
+
+    def send(self, processes: list[Running], *numbers: int) -> None:
+        if processes:
+            self.sent.append(numbers)
+
+    def kill(self, processes: list[Running]) -> None:
+        self.send(processes, signal.SIGKILL)
+
+    def reap(self) -> None:
+        self.process = self.process._replace(gone=True)
 
 
 class EndingByGroups(LocalCase):
@@ -348,6 +399,7 @@ class Hasty:
 
     def spawnProcess(self, protocol: Any, *words: Any, **options: Any) -> Any:
         transport = reactor.spawnProcess(protocol, *words, **options)
-        os.waitid(os.P_PID, transport.pid, os.WEXITED | os.WNOWAIT)
-        transport.reapProcess()
+        if transport.pid is not None:  # else it happened by itself
+            os.waitid(os.P_PID, transport.pid, os.WEXITED | os.WNOWAIT)
+            transport.reapProcess()
         return transport

@@ -31,6 +31,7 @@ class Family:
         self._session = leader
         self._groups = {leader}
         self._reaped = False
+        self._known: set[tuple[int, bytes]] = set()
         self._zombies: list[Running] = []
 
     def join(self, group: int) -> None:
@@ -50,7 +51,7 @@ class Family:
             return self._in_groups()
         if reaped and any(process.pid == self._session for process in processes):
             self._session = 0  # the number is another's by now, so that none of ours can be left in it
-        found = {p.pid: p for p in processes if p.marker == self._marker or p.session == self._session}
+        found = {process.pid: process for process in processes if self._has(process)}
         if not found and self._session and _send_group(self._session, 0):
             return [_group(self._session)]  # it forks faster than can be counted
         if reaped and not any(process.session == self._session for process in found.values()):
@@ -59,6 +60,7 @@ class Family:
         while grown != len(found):
             grown = len(found)
             found |= {process.pid: process for process in processes if process.parent in found}
+        self._known = {(process.pid, process.started) for process in found.values()}
         self._zombies = [process for process in found.values() if process.gone]
         return [process for process in found.values() if not process.gone]
 
@@ -78,6 +80,13 @@ class Family:
         for process in {process.group: process for process in known}.values():
             self._census.send_group(process, signal.SIGKILL)
         self.send(processes, signal.SIGKILL)
+
+    def _has(self, process: Running) -> bool:
+        return (
+            process.marker == self._marker
+            or process.session == self._session
+            or (process.pid, process.started) in self._known  # it has lost the parent by which it was found
+        )
 
     def _in_groups(self) -> list[Running]:
         self._groups = {group for group in self._groups if _send_group(group, 0)}

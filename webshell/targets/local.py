@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import os
 import secrets
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
@@ -26,6 +25,7 @@ from webshell.targets.ending import Ending, Family
 from webshell.targets.ends import Ends, Pipes, Terminal
 from webshell.targets.environment import checked_words, child_environment, directory, executable
 from webshell.targets.reactor import IReactor
+from webshell.targets.refusal import refuse
 
 log = Logger()
 
@@ -37,17 +37,6 @@ SETTLE_SECONDS = 0.05
 
 REMAINS = 64
 """Exited children with survivors that are remembered before it is checked which of these are still there."""
-
-REASONS = {
-    errno.E2BIG: "the argument list is too long",
-    errno.EAGAIN: "the system allows no more processes",
-    errno.EMFILE: "the server has too many open files",
-    errno.ENFILE: "the system has too many open files",
-    errno.ENOENT: "the system has no terminal left",  # what openpty says at last
-    errno.ENOMEM: "the system is out of memory",
-    errno.ENOSPC: "the system has no terminal left",
-}
-"""Why nothing could be started, where the system's own words would mislead."""
 
 
 class LocalTarget:
@@ -84,13 +73,15 @@ class LocalTarget:
             size = command.size
             ends = Pipes(self.reactor, parent) if size is None else Terminal(self.reactor, size, parent)
         except OSError as error:
-            _refuse(command, error)
+            refuse(command, error)
         watch = _Watch(self.reactor)
-        try:
-            self.reactor.spawnProcess(watch, argv[0], argv, environment, childFDs=ends.for_child)
-        except OSError as error:
-            ends.close()
-            _refuse(command, error)
+        with contextlib.ExitStack() as opened:
+            opened.callback(ends.close)
+            try:
+                self.reactor.spawnProcess(watch, argv[0], argv, environment, childFDs=ends.for_child)
+            except OSError as error:
+                refuse(command, error)
+            opened.pop_all()
         ends.begin()
         child = LocalChild(self, watch.pid, ends, parent, marker)
         watch.child = child
@@ -281,11 +272,6 @@ class _Watch(ProcessProtocol):
             outcome = reason.value
             assert isinstance(outcome, ProcessDone | ProcessTerminated)
             self.child.ended(outcome.exitCode, outcome.signal)
-
-
-def _refuse(command: Command, error: OSError) -> NoReturn:
-    reason = REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
-    raise SpawnFailed(f"{command.argv[0]}: {reason}") from None
 
 
 def _signal_name(number: int) -> str:
