@@ -80,7 +80,7 @@ class Start:
     cwd: str = ""
     env: dict[str, str] = field(default_factory=dict)
     pty: bool | None = None
-    size: Size = Size()
+    size: Size = field(default_factory=Size)
     keep: str = "tail"
     name: str = ""
     queue: str = ""
