@@ -1,0 +1,138 @@
+"""Terminals in Chromium: programs, sizes, colours, characters, pasting, floods, reloading."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from pathlib import Path
+
+import pytest
+from browsing import PROMPT, Visitor
+from needs import need
+from playwright.sync_api import expect
+from wire import PATIENCE
+
+PASTED_BYTES = 1 << 20
+FLOOD_SECONDS = 2.0
+BACK_SECONDS = 3.0
+"""From Ctrl-C in a flood to a prompt that answers; the window is 256 kB, so little is still on its way."""
+
+
+def size_on_screen(visitor: Visitor) -> tuple[int, int]:
+    """What ``stty size`` says: rows, columns."""
+    visitor.runs("clear; stty size")
+    found = re.search(r"^(\d+) (\d+)$", visitor.sees(r"^\d+ \d+$"), re.M)
+    assert found
+    return int(found[1]), int(found[2])
+
+
+def rows_drawn(visitor: Visitor) -> int:
+    return visitor.terminal.locator(".xterm-rows > div").count()
+
+
+def test_typing(anna: Visitor) -> None:
+    anna.runs("echo $((6 * 7))").sees("^42$")
+
+
+def test_vim_writes_a_file(anna: Visitor, home: Path) -> None:
+    need("vim")
+    anna.runs("vim -u NONE -N note").sees("^~$")
+    anna.types("ifirst line", "Enter").types("second line", "Escape").types(":wq", "Enter").at_prompt()
+    assert home.joinpath("note").read_text() == "first line\nsecond line\n"
+
+
+def test_top(anna: Visitor) -> None:
+    need("top")
+    anna.runs("top").sees("load average")
+    anna.types("q").at_prompt()
+
+
+def test_the_size_is_right_before_the_first_prompt_and_after_a_resize(anna: Visitor) -> None:
+    anna.runs("echo resized: $RESIZED").sees("^resized:$")
+    first = size_on_screen(anna)
+    assert first[0] == rows_drawn(anna)
+    record = anna.page.evaluate("() => performance.getEntriesByType('resource').length")
+    assert record > 0
+    anna.page.set_viewport_size({"width": 700, "height": 500})
+    anna.page.wait_for_function(
+        "rows => document.querySelectorAll('.terminal .xterm-rows > div').length < rows", arg=first[0]
+    )
+    anna.runs("until [ \"$(stty size)\" != '%d %d' ]; do :; done" % first)
+    second = size_on_screen(anna)
+    assert second[0] == rows_drawn(anna)
+    assert second[0] < first[0]
+    assert second[1] < first[1]
+
+
+def test_true_colour(anna: Visitor) -> None:
+    anna.runs(r"printf '\033[38;2;12;200;99mgr''een\033[m\n'").sees("^green$")
+    assert anna.page.evaluate(
+        """() => [...document.querySelectorAll('.terminal .xterm-rows span')]
+            .find((span) => span.textContent === 'green').style.color"""
+    ) == "rgb(12, 200, 99)"
+
+
+def test_wide_characters_and_emoji(anna: Visitor) -> None:
+    anna.runs("printf '%s|\\n' 日本語 👩‍🚀 e\u0301 🇩🇪").sees(r"^日本語\|\n👩‍🚀\|\ne\u0301\|\n🇩🇪\|$")
+
+
+def test_a_megabyte_pasted_arrives_intact(anna: Visitor, home: Path) -> None:
+    lines = (f"{number:06d} {hashlib.sha256(b'%d' % number).hexdigest()}\n" for number in range(PASTED_BYTES // 72 + 1))
+    text = "".join(lines)
+    anna.runs("stty -echo; echo rea''dy; cat >pasted; stty echo; echo do''ne").sees("^ready$")
+    anna.pastes(text)
+    dialog = anna.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("000000 5feceb66")  # it is looked at before a shell would run it
+    dialog.get_by_role("button", name="Paste").click()
+    anna.terminal.locator("textarea").focus()
+    anna.presses("Control+d").sees("^done$")
+    assert home.joinpath("pasted").read_text() == text
+
+
+def test_ctrl_c_ends_a_flood_at_once(anna: Visitor) -> None:
+    anna.runs("yes").sees(r"(^y$\n){10}")
+    anna.page.wait_for_function("end => performance.now() > end", arg=anna.page.evaluate("performance.now()") + FLOOD_SECONDS * 1000)
+    began = time.monotonic()
+    anna.presses("Control+c").types("echo ba''ck", "Enter").sees("^back$")
+    assert time.monotonic() - began < BACK_SECONDS
+
+
+def test_reload_in_the_middle_of_top(anna: Visitor) -> None:
+    need("top")
+    anna.runs("top -d 0.3").sees("load average")
+    anna.reload()
+    anna.sees("load average")
+    before = anna.screen
+    anna.page.wait_for_function(  # it goes on, and does not stand still
+        "before => [...document.querySelectorAll('.terminal .xterm-rows')].some((rows) => rows.children[0].textContent !== before)",
+        arg=before.split("\n")[0],
+    )
+    anna.terminal.locator("textarea").focus()
+    anna.types("q").at_prompt()
+
+
+def test_a_program_names_its_tab_and_rings_its_bell(anna: Visitor) -> None:
+    anna.runs(r"printf '\033]0;<b>at work\007'").at_prompt()
+    expect(anna.page.get_by_role("tab", selected=True)).to_contain_text("<b>at work")
+    anna.runs("until [ -e ring ]; do sleep 0.05; done; printf '\\a'; rm ring; echo ru''ng").in_scroll()
+    block = anna.enters("touch ring")
+    expect(block).to_contain_text("done")
+    expect(anna.page.locator("[role=tab].bell")).to_have_count(1)
+
+
+def test_what_ran_is_over_when_the_shell_ends(anna: Visitor) -> None:
+    anna.runs("exit 3").sees(r"^\[exit 3")
+    expect(anna.page.locator("[role=tab].exited")).to_have_count(1)
+
+
+@pytest.mark.parametrize("scale", [1, 1.5])
+def test_no_row_is_lost_at_other_pixel_densities(arrive, server, scale: float) -> None:  # type: ignore[no-untyped-def]
+    visitor = arrive(device_scale_factor=scale).enter(server, "")
+    visitor.at_prompt()
+    visitor.runs(f"seq 200; echo {PROMPT}end").sees("end$", PATIENCE)
+    last = visitor.terminal.locator(".xterm-rows > div").last.bounding_box()
+    panel = visitor.page.locator("main").bounding_box()
+    assert last
+    assert panel
+    assert last["y"] + last["height"] <= panel["y"] + panel["height"] + 0.5
