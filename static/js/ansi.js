@@ -4,7 +4,7 @@ const MAX_LINES = 10000; // of one block; a browser lays out more only slowly
 const MAX_CARRY = 4096; // an escape sequence that is longer is none
 const TAB = 8;
 
-const TOKEN = /\x1b\[([\d;:?<=>!]*)[ -/]*([@-~])|\x1b\](\d*);?([^\x07\x1b]*)(?:\x07|\x1b\\)|\x1b[PX^_][^\x1b]*\x1b\\|\x1b[ -/]*[0-~]|[\r\n\b\t]|[^\x00-\x1f\x7f]+/g;
+const TOKEN = /\x1b\[([\d;:?<=>!]*)[ -/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[PX^_][^\x1b]*\x1b\\|\x1b[ -/]*[0-~]|[\r\n\b\t]|[^\x00-\x1f\x7f]+/g;
 const UNFINISHED = /\x1b(?:[[\]PX^_][^\x07]*)?$/;
 const FLAGS = /** @type {Record<number, string>} */ ({ 1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 9: "strike" });
 const OFF = /** @type {Record<number, string[]>} */ ({ 22: ["bold", "dim"], 23: ["italic"], 24: ["underline"], 27: ["inverse"], 29: ["strike"] });
@@ -20,7 +20,6 @@ export class AnsiText {
   dropped = 0;
 
   #element;
-  #onmark;
   #style = PLAIN;
   #carry = "";
   /** @type {Cell[]} the line that the cursor is in */
@@ -31,11 +30,9 @@ export class AnsiText {
 
   /**
    * @param {HTMLElement} element gets one child a line
-   * @param {{onmark?: (parameters: string) => void}} [options] onmark: an OSC 133, FinalTerm's marks, was passed
    */
-  constructor(element, { onmark = () => {} } = {}) {
+  constructor(element) {
     this.#element = element;
-    this.#onmark = onmark;
   }
 
   /**
@@ -60,7 +57,7 @@ export class AnsiText {
    * @param {boolean} stderr
    */
   #token(token, stderr) {
-    const [whole, parameters, final, command, value] = token;
+    const [whole, parameters, final] = token;
     if (whole === "\n") {
       this.#endLine();
     } else if (whole === "\r") {
@@ -73,9 +70,6 @@ export class AnsiText {
       this.#style = restyled(this.#style, parameters ?? "");
     } else if (final === "K") {
       this.#erase(parameters ?? "");
-    } else if (command === "133") {
-      this.#draw();
-      this.#onmark(value ?? "");
     } else if (!whole.startsWith("\x1b")) {
       this.#print(whole, stderr);
     }

@@ -51,7 +51,7 @@ class App {
   #commands = new Commands(this);
 
   constructor() {
-    this.tabs.add({ id: SCROLL, panel: this.scroll.panel, onshow: () => this.scroll.focus() }, "Scroll");
+    this.tabs.add({ id: SCROLL, panel: this.scroll.panel, onshow: () => this.#shown(SCROLL, this.scroll) }, "Scroll");
     byId("new-terminal").addEventListener("click", () => void this.newTerminal());
     new Menu(byId("menu-button"), byId("menu"), () => this.#commands.items());
     byId("keys").hidden = !matchMedia("(pointer: coarse)").matches;
@@ -104,6 +104,9 @@ class App {
         own.findLast((/** @type {any} */ session) => session.name !== "plain");
       if (found) {
         await this.client.attach(found.session);
+        if (!this.client.processes.size && this.may("run")) {
+          await this.newTerminal();
+        }
       } else if (this.may("run")) {
         await this.newSession();
       } else {
@@ -219,9 +222,8 @@ class App {
     this.terminals.set(record.process, view);
     const panel = element("div", { className: "terminal-panel" }, view.element);
     const onshow = () => {
-      sessionStorage.setItem(`webshell.tab.${this.client.session?.id}`, id);
       view.show();
-      view.focus();
+      this.#shown(id, view);
     };
     this.tabs.add({ id, panel, closable: true, onshow, onhide: () => view.hide() }, record.name);
     if (record.state === "exited") {
@@ -283,6 +285,17 @@ class App {
     this.tabs.mark(id, "bell");
     view.element.classList.add("flash");
     setTimeout(() => view.element.classList.remove("flash"), 150);
+  }
+
+  /**
+   * @param {string} id of a tab that has come to the front
+   * @param {{focus: () => void}} view
+   */
+  #shown(id, view) {
+    sessionStorage.setItem(`webshell.tab.${this.client.session?.id}`, id); // a reload shows it again
+    if (!document.querySelector("dialog[open]")) {
+      view.focus();
+    }
   }
 
   /** @param {string} id close a terminal's tab */

@@ -10,7 +10,6 @@ import { element, notice } from "./dialog.js";
  * @property {() => void} [rerun]
  * @property {(line: string) => void} [input]
  * @property {() => void} [eof]
- * @property {(parameters: string) => void} [mark]
  */
 
 export class Block {
@@ -35,10 +34,10 @@ export class Block {
    * @param {number} started seconds since 1970
    * @param {Actions} actions
    */
-  constructor(prompt, command, started, { stop, rerun, input, eof, mark } = {}) {
+  constructor(prompt, command, started, { stop, rerun, input, eof } = {}) {
     this.command = command;
     this.started = started;
-    this.#text = new AnsiText(this.#output, { onmark: mark });
+    this.#text = new AnsiText(this.#output);
     const tools = element("span", { className: "tools" });
     const copy = element("button", { type: "button" }, "Copy");
     copy.addEventListener("click", () => void this.#copy());

@@ -76,6 +76,7 @@ export class Commands {
     const theme = (/** @type {string} */ name, /** @type {string} */ text) => ({ text, checked: settings.theme === name, action: () => settings.change({ theme: name }) });
     return [
       ...when(may("run"), { text: "New terminal", key: "Alt+Shift+N", action: () => void this.#app.newTerminal() }),
+      ...when(this.#app.terminal !== undefined, { text: "Close this terminal", key: "Alt+Shift+W", action: () => void this.#app.close(this.#app.tabs.current) }),
       { text: "What runs here", action: () => void this.#processes() },
       ...when(this.#app.terminal !== undefined, { text: "Search", key: "Ctrl+Shift+F", action: () => this.#openSearch() }),
       ...when(may("manage"), { text: "Share to watch …", action: () => void this.#share() }),

@@ -1,4 +1,7 @@
-/** Lets style elements that scripts create pass the page's policy: `style-src 'self' 'nonce-…'`. Imported before xterm. */
+/**
+ * Lets the styles that xterm.js makes pass the page's policy, `style-src 'self' 'nonce-…'`: style elements get the nonce, and style
+ * attributes (24-bit colours) are set through the object model, which the policy does not restrict. Imported before xterm.
+ */
 
 const nonce = document.querySelector('meta[name="csp-nonce"]')?.getAttribute("content");
 
@@ -14,3 +17,13 @@ if (nonce) {
   };
   document.createElement = /** @type {typeof document.createElement} */ (withNonce);
 }
+
+const setAttribute = Element.prototype.setAttribute;
+/** @type {(this: HTMLElement, name: string, value: string) => void} */
+HTMLElement.prototype.setAttribute = function (name, value) {
+  if (name === "style") {
+    this.style.cssText = value;
+  } else {
+    setAttribute.call(this, name, value);
+  }
+};

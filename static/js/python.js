@@ -4,20 +4,25 @@ import { Block, epitaph } from "./block.js";
 import { KIND } from "./frames.js";
 
 export const PYTHON = "scroll: python";
-const SOURCES = 200; // remembered of each interpreter, so that its blocks have their sources again after a reload
+const MARK = /\x1b\](133|633);([^\x07]*)\x07/;
+const UNFINISHED = /\x1b(?:\][^\x07]*)?$/;
+const LONGEST_MARK = 2 << 20; // twice the largest message, that a source came in
 
 /** @typedef {import("./types.js").ProcessRecord} ProcessRecord */
-/** @typedef {{source: string, at: number}} Entry */
 
 export class Python {
   #client;
   #place;
   #again;
   #process = 0;
-  #key = "";
-  /** @type {Block[]} those whose end has not come, in order */
-  #blocks = [];
+  /** @type {Block | null} the last one; output that comes late is its own */
+  #block = null;
+  #started = 0;
+  #ended = 0;
+  #carry = "";
   #encoder = new TextEncoder();
+  /** @type {Record<number, TextDecoder>} */
+  #decoders = {};
   /** @type {Promise<unknown> | null} an interpreter is being started */
   #starting = null;
 
@@ -38,45 +43,36 @@ export class Python {
   }
 
   get busy() {
-    return this.#blocks.length > 0;
+    return this.#block?.running ?? false;
   }
 
   /** Forget the interpreter: another session is shown. */
   reset() {
     this.#process = 0;
-    this.#blocks = [];
+    this.#block = null;
   }
 
   /** @param {ProcessRecord} record the interpreter is there, new or found again */
   found(record) {
     this.#process = record.process;
-    this.#key = `webshell.python.${this.#client.session?.id}.${record.process}`;
-    if (record.state === "running" || record.end > record.offset) {
-      for (const { source, at } of this.#entries()) {
-        this.#add(source, at);
-      }
-    }
-    if (record.state === "exited") {
-      this.exited(record);
-    }
+    this.#carry = "";
+    this.#decoders = { 1: new TextDecoder(), 2: new TextDecoder() };
+    this.#block = null;
   }
 
   /** @param {string} source a block to run; while one runs, a line for its input() */
   async run(source) {
-    if (this.busy && this.#process) {
-      this.#blocks[0]?.text(source + "\n");
+    if (this.busy) {
+      this.#block?.text(source + "\n");
       this.#send(source);
       return;
     }
-    if (!this.#process) {
+    if (!this.#process || this.#client.processes.get(this.#process)?.state !== "running") {
       this.#starting ??= this.#client
         .start({ runner: "python3", argv: ["--blocks"], name: PYTHON })
         .finally(() => (this.#starting = null));
       await this.#starting; // found() has been here
     }
-    const at = Date.now() / 1000;
-    this.#add(source, at);
-    this.#remember({ source, at });
     this.#send(JSON.stringify(source));
   }
 
@@ -89,48 +85,76 @@ export class Python {
    * @param {Uint8Array} bytes
    */
   output(stream, bytes) {
-    if (!this.#blocks.length) {
-      this.#add("(not entered here)", Date.now() / 1000);
+    const text = this.#decoders[stream]?.decode(bytes, { stream: true }) ?? "";
+    if (stream === 2) {
+      this.#current().text(text, true);
+      return;
     }
-    this.#blocks[0]?.write(stream, bytes);
+    let rest = this.#carry + text;
+    this.#carry = "";
+    for (let mark = MARK.exec(rest); mark; mark = MARK.exec(rest)) {
+      this.#said(rest.slice(0, mark.index));
+      this.#marked(mark[1] ?? "", mark[2] ?? "");
+      rest = rest.slice(mark.index + mark[0].length);
+    }
+    const cut = UNFINISHED.exec(rest);
+    if (cut && cut[0].length < LONGEST_MARK) {
+      this.#carry = cut[0];
+      rest = rest.slice(0, cut.index);
+    }
+    this.#said(rest);
   }
 
   /** @param {number} bytes */
   gap(bytes) {
-    this.#blocks[0]?.gap(bytes);
+    this.#carry = "";
+    this.#current().gap(bytes);
   }
 
   /** @param {{exit_code: number | null, signal: string | null}} result */
   exited(result) {
-    this.#blocks.forEach((block) => block.finish(result.exit_code === 0, `Python has ended: ${epitaph(result)}`, null));
-    this.#blocks = [];
-    this.#process = 0;
+    if (this.busy) {
+      this.#block?.finish(result.exit_code === 0, `Python has ended: ${epitaph(result)}`, null);
+    } else {
+      this.#block?.text("\x1b[2m[Python has ended; the next block starts a new one]\x1b[m\n");
+    }
   }
 
-  /**
-   * @param {string} source
-   * @param {number} at
-   */
-  #add(source, at) {
-    const block = new Block(">>>", source, at, {
+  /** @param {string} text */
+  #said(text) {
+    if (text) {
+      this.#current().text(text);
+    }
+  }
+
+  #current() {
+    return this.#block ?? this.#begin("(what came before is not kept)");
+  }
+
+  /** @param {string} source */
+  #begin(source) {
+    this.#block = new Block(">>>", source, this.#started || Date.now() / 1000, {
       stop: () => this.stop(),
       rerun: () => this.#again(source),
-      mark: (parameters) => this.#marked(block, parameters),
     });
-    this.#blocks.push(block);
-    this.#place(block);
+    this.#place(this.#block);
+    return this.#block;
   }
 
   /**
-   * @param {Block} block the one in whose output the mark came; what follows belongs to the next
-   * @param {string} parameters
+   * @param {string} code 633: VS Code's marks; 133: FinalTerm's
+   * @param {string} text
    */
-  #marked(block, parameters) {
-    const [letter, status] = parameters.split(";");
-    if (letter === "D" && block === this.#blocks[0]) {
-      this.#blocks.shift();
-      const seconds = Date.now() / 1000 - block.started;
-      block.finish(status === "0", status === "0" ? "done" : "raised", seconds < 86400 ? seconds : null);
+  #marked(code, text) {
+    const [letter, value = ""] = [text[0], text.slice(2)];
+    if (code === "633" && letter === "P") {
+      const [, name, seconds] = /^(Started|Ended)=([\d.]+)$/.exec(value) ?? [];
+      this.#started = name === "Started" ? Number(seconds) : this.#started;
+      this.#ended = name === "Ended" ? Number(seconds) : this.#ended;
+    } else if (code === "633" && letter === "E") {
+      this.#begin(unescaped(value));
+    } else if (code === "133" && letter === "D") {
+      this.#current().finish(value === "0", value === "0" ? "done" : "raised", Math.max(0, this.#ended - this.#started));
     }
   }
 
@@ -138,22 +162,9 @@ export class Python {
   #send(line) {
     this.#client.input(this.#process, KIND.typed, this.#encoder.encode(line + "\n"));
   }
+}
 
-  /** @returns {Entry[]} */
-  #entries() {
-    try {
-      return JSON.parse(localStorage.getItem(this.#key) ?? "[]");
-    } catch {
-      return [];
-    }
-  }
-
-  /** @param {Entry} entry */
-  #remember(entry) {
-    try {
-      localStorage.setItem(this.#key, JSON.stringify([...this.#entries(), entry].slice(-SOURCES)));
-    } catch {
-      // without it a reload shows the output without its sources
-    }
-  }
+/** @param {string} text a source as mark E carries it */
+export function unescaped(text) {
+  return text.replace(/\\(?:x([0-9a-f]{2})|\\)/g, (_, code) => (code ? String.fromCharCode(parseInt(code, 16)) : "\\"));
 }

@@ -1,8 +1,10 @@
 """A Python that keeps its state, fed over standard input; runs in the child, standard library only, Python 3.8+.
 
 Without arguments each line of input is one line of Python, as at the interactive prompt but without prompts: a compound
-statement ends with an empty line. With ``--blocks`` each line is a JSON string that holds a block of source; the end of each block
-is marked on standard output by the FinalTerm sequence ``OSC 133 ; D ; status``, status 0, or 1 when it raised.
+statement ends with an empty line. With ``--blocks`` each line is a JSON string that holds a block of source. Standard output then
+carries marks, as shells with VS Code's and FinalTerm's integration make them: before each block its time and source (``OSC 633 ; P ;
+Started=seconds``, ``OSC 633 ; E ; source``), after it the time and the status, 0, or 1 when it raised (``OSC 633 ; P ; Ended=seconds``,
+``OSC 133 ; D ; status``).
 
 User code shares the standard input: ``input()`` reads the next line.
 """
@@ -12,7 +14,9 @@ import builtins
 import code
 import json
 import linecache
+import re
 import sys
+import time
 
 
 class Interpreter(code.InteractiveInterpreter):
@@ -65,6 +69,19 @@ def interrupted() -> None:
     print("KeyboardInterrupt", file=sys.stderr, flush=True)
 
 
+def mark(*sequences: str) -> None:
+    """Say something beside the output."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.stdout.write("".join(f"\x1b]{sequence}\x07" for sequence in sequences))
+    sys.stdout.flush()
+
+
+def escaped(source: str) -> str:
+    """*source* as VS Code's mark E carries it: backslashes doubled, semicolons and control characters in hexadecimal."""
+    return re.sub(r"[\x00-\x1f;\x7f]", lambda found: f"\\x{ord(found[0]):02x}", source.replace("\\", "\\\\"))
+
+
 def lines(interpreter: Interpreter) -> None:
     """Run what comes line by line, for ever."""
     pending = []
@@ -89,14 +106,15 @@ def blocks(interpreter: Interpreter) -> None:
             source = json.loads(line)
         except ValueError:
             source = line
+        if not isinstance(source, str):
+            source = line
+        mark(f"633;P;Started={time.time():.3f}", f"633;E;{escaped(source)}")
         try:
-            interpreter.block(source if isinstance(source, str) else line)
+            interpreter.block(source)
         except KeyboardInterrupt:
             interpreter.raised = True
             interrupted()
-        sys.stderr.flush()
-        sys.stdout.write(f"\x1b]133;D;{int(interpreter.raised)}\x07")
-        sys.stdout.flush()
+        mark(f"633;P;Ended={time.time():.3f}", f"133;D;{int(interpreter.raised)}")
 
 
 def main() -> None:
