@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from doubles import FakeChild, FakeListener, Log
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from webshell.command import Command, Size
@@ -248,6 +248,7 @@ STEPS = st.lists(
 )
 
 
+@settings(max_examples=60)
 @given(STEPS)
 def test_no_key_is_lost_or_doubled_by_a_cut(steps: list[tuple[str, int, int]]) -> None:
     log, process, child = make(room=0)

@@ -93,11 +93,10 @@ def test_no_output_is_too_strange(pieces: list[bytes]) -> None:
     assert isinstance(modes.restore(), str)
 
 
-@given(
-    st.lists(
-        st.sampled_from([b"\x1b[?25l", b"\x1b[?1049h", b"\x1b[1m", b"\x1b[m", b"\x1bc", b"\x1b(0", b"\x1b]2;t\x07"])
-    )
-)
+PIECES = [b"\x1b[?25l", b"\x1b[?1049h", b"\x1b[1m", b"\x1b[m", b"\x1bc", b"\x1b(0", b"\x1b]2;t\x07"]
+
+
+@given(st.lists(st.sampled_from(PIECES)))
 def test_restoring_restores(pieces: list[bytes]) -> None:
     text = restored(*pieces)
     assert restored(text.encode()) == text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from doubles import FakeChild, FakeListener, Log
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from webshell.command import Command, Size
@@ -534,6 +534,7 @@ ACTIONS = st.lists(
 )
 
 
+@settings(max_examples=500)
 @given(ACTIONS, st.booleans(), st.sampled_from([1, 50, 300, 1000]))
 def test_whatever_happens_each_listener_gets_the_stream(
     actions: list[tuple[str, int, int]], keep: bool, capacity: int

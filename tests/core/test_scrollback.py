@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from webshell.scrollback import CHUNK_BYTES, PIECE_BYTES, SAFE_SEARCH_BYTES, SPARSE_BYTES, Scrollback
@@ -72,6 +72,7 @@ ADDED = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(ADDED, st.sampled_from([0, 100, 5000, 100_000]))
 def test_the_newest_bytes_are_kept_and_never_more_than_a_chunk_beyond_the_capacity(
     added: list[tuple[int, int]], capacity: int
