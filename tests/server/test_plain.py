@@ -84,6 +84,6 @@ def test_what_cannot_be_done_is_said(server: Server) -> None:
     with server.client(subprotocols=()) as client:
         client.send(b"input for nobody")
         assert said(client, "") == ""
-        assert client.receive() == "error: there is no process 0 in this session"
+        assert client.receive() == "error: nothing is running that could read this"
     with server.client(server.view_token, subprotocols=()) as viewer:
         assert viewer.receive() == "error: you may not do this: it needs the right 'run'"
