@@ -55,9 +55,10 @@ class Intake:
         self._waiting = 0  # the sum of the queue
 
     def begin(self, client: str) -> None:
-        """*client* has attached: it is accepted again."""
+        """*client* has attached: it is accepted again, and what it was told last may not have reached it."""
         if client in self._counts:
             self._counts[client].refused = False
+            self._counts[client].reported = 0
 
     def accepted(self, client: str) -> int:
         """How many bytes of *client* were accepted so far."""
@@ -79,7 +80,7 @@ class Intake:
         """
         if not data:
             return None
-        self._advance(child)
+        self.advance(child)
         pending = child.pending
         count = self._count(client)
         if count.refused or count.accepted - count.taken + len(data) > CLIENT_BYTES:
@@ -98,15 +99,16 @@ class Intake:
         else:
             self._queue.append(_Waiting(count, len(data)))
         self._waiting += len(data)
-        return self.progress(client, child)
+        self.advance(child)
+        return self.due(client)
 
-    def progress(self, client: str, child: Child) -> int | None:
-        """The child may have taken input: what to report to *client*, or None."""
-        self._advance(child)
+    def due(self, client: str) -> int | None:
+        """What to report to *client* as taken, or None if there is nothing new or it can wait."""
         count = self._counts.get(client)
         return None if count is None else self._due(count, REPORT_BYTES if self._queue else 1)
 
-    def _advance(self, child: Child) -> None:
+    def advance(self, child: Child) -> None:
+        """The child may have taken input: count it for those that it was from."""
         gone = self._waiting - child.pending
         while gone > 0:
             oldest = self._queue[0]

@@ -96,8 +96,9 @@ class Process:
         child = self.child
         if child is None:
             return
+        self._intake.advance(child)  # whether or not the one that it was from is here
         listeners = tuple(self._cursors)
-        counts = {client: self._intake.progress(client, child) for client in {one.client for one in listeners} - {""}}
+        counts = {client: self._intake.due(client) for client in {one.client for one in listeners} - {""}}
         for listener in listeners:
             count = counts.get(listener.client)  # a client that reconnected may be here twice for a while
             if count is not None:

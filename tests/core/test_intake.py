@@ -153,6 +153,22 @@ def test_who_has_no_name_may_go_on_when_there_is_room() -> None:
     assert child.received[-1:] == b"z"
 
 
+def test_what_is_taken_while_a_client_is_away_is_known_when_it_comes_back() -> None:
+    log, process, child = make(room=0)
+    ada = attached(log, process, "ada")
+    typed(process, ada, b"x" * CLIENT_BYTES)
+    child.take(REPORT_BYTES)  # this report may not arrive
+    process.detach(ada)
+    child.take(CLIENT_BYTES - REPORT_BYTES - 1)
+    log.clear()
+    ada = attached(log, process, "ada")
+    child.take(1)
+    assert log == [("ada", Taken(1, CLIENT_BYTES))]
+    process.detach(ada)
+    ada = attached(log, process, "ada")
+    assert process.taken(ada) == CLIENT_BYTES
+
+
 def test_nothing_is_no_input() -> None:
     log, process, _ = make(room=0)
     ada = attached(log, process, "ada")
@@ -183,8 +199,9 @@ def test_what_was_under_way_from_a_forgotten_client_confuses_nobody() -> None:
         intake.write(f"client {number}", b"x", child)
     intake.write("ada", b"y", child)
     child.pending = 0
-    assert intake.progress("ada", child) == 1
-    assert intake.progress("nobody", child) is None
+    intake.advance(child)
+    assert intake.due("ada") == 1
+    assert intake.due("nobody") is None
 
 
 def test_a_child_that_took_input_without_saying_so() -> None:

@@ -40,7 +40,8 @@ READ: list[tuple[dict[str, Any], m.Request]] = [
     ({"type": "open", "name": "n", "linger": 5, "client": "c"}, m.Open("n", 5.0, "c", 1)),
     ({"type": "open", "linger": None}, m.Open(id=1)),
     ({"type": "attach", "session": "s"}, m.Attach("s", {}, "", 1)),
-    ({"type": "attach", "session": "s", "offsets": {"1": 7, "20": 0}, "client": "c"}, m.Attach("s", {1: 7, 20: 0}, "c", 1)),
+    ({"type": "attach", "session": "s", "offsets": {"1": 7, "20": 0}}, m.Attach("s", {1: 7, 20: 0}, "", 1)),
+    ({"type": "attach", "session": "s", "offsets": {}, "client": "c"}, m.Attach("s", {}, "c", 1)),
     ({"type": "detach"}, m.Detach(1)),
     ({"type": "start", "runner": "shell"}, m.Start("shell", id=1)),
     (
@@ -119,58 +120,81 @@ def test_an_unknown_type_is_malformed_and_named(type_: str) -> None:
 
 @pytest.mark.parametrize("id_", ["true", "1.5", "[]", "{}", str(1 << 53), "1e999", '"' + "x" * 65 + '"', "NaN"])
 def test_a_wrong_id_cannot_be_answered_with(id_: str) -> None:
-    request = decoded('{"type": "ping", "id": %s}' % id_)
+    request = decoded(f'{{"type": "ping", "id": {id_}}}')
     assert isinstance(request, m.Malformed)
     assert (request.error.code, request.id) == ("bad-request", None)
 
 
-WRONG: list[tuple[str, dict[str, object]]] = [
-    *(("resize", {"process": 1, "rows": rows, "cols": 80}) for rows in (1e999, 1.0, "24", None, True, [])),
-    ("resize", {"process": 1, "rows": 24}),
-    ("resize", {"process": 1, "cols": 80}),
-    *(("eof", {"process": number}) for number in (0, -1, 1 << 32, 1.0, True, "1", None, 1e999)),
-    ("eof", {}),
-    *(("ack", {"process": 1, "offset": offset}) for offset in (-1, (1 << 53) + 1, 0.5, float("nan"), "0", False)),
-    ("ack", {"process": 1}),
-    *(("open", {"linger": linger}) for linger in (-1, "5", True, float("nan"), -1e999, [])),
-    *(("open", {"name": name}) for name in (5, None, "x" * 4097, "\ud800", [])),
-    *(("open", {"client": client}) for client in (5, None, "x" * 65)),
-    ("attach", {}),
-    ("attach", {"session": 1}),
-    ("attach", {"session": "x" * 65}),
-    *(("attach", {"session": "s", "offsets": offsets}) for offsets in (
-        [], None, 5, {"x": 1}, {"": 1}, {"-1": 1}, {"١": 1}, {"1" * 11: 1}, {"1": -1}, {"1": 1.0}, {"1": True}, {"1": None},
-        {str(number): 0 for number in range(MAX_WORDS + 1)},
-    )),
-    ("start", {}),
-    *(("start", {"runner": runner}) for runner in (None, 1, "x" * 65)),
-    *(("start", {"runner": "r", "pty": pty}) for pty in (0, 1, "yes", [], 1.0)),
-    *(("start", {"runner": "r", "keep": keep}) for keep in ("", "some", None)),
-    *(("start", {"runner": "r", "argv": argv}) for argv in ("ls", [1], None, {}, ["\udfff"], [""] * (MAX_WORDS + 1))),
-    *(("start", {"runner": "r", "env": env}) for env in ([], {"A": 1}, {"A": "\ud800"}, {"\ud800": ""}, None)),
-    ("start", {"runner": "r", "env": {str(number): "" for number in range(MAX_WORDS + 1)}}),
-    ("start", {"runner": "r", "rows": "1"}),
-    ("start", {"runner": "r", "line": 1}),
-    ("start", {"runner": "r", "cwd": "x" * 4097}),
-    ("start", {"runner": "r", "queue": "x" * 65}),
-    *(("signal", {"process": 1, "signal": signal}) for signal in ("int", "SIGINT", "", "STOP", 2, None)),
-    ("signal", {"process": 1}),
-    *(("stop", {"process": 1, "grace": grace}) for grace in (-0.1, 60.1, 1e999, float("nan"), "1", True)),
-    *(("input", {"process": 1, "text": text}) for text in (None, 5, "\ud800", ["x"])),
-    ("input", {"process": 1}),
-    ("input", {"process": 1, "text": "x", "kind": "shouted"}),
-    ("rename", {}),
-    ("rename", {"name": "n", "process": "1"}),
-]  # fmt: skip
+RESIZE = {"process": 1, "rows": 24, "cols": 80}
+MANY = MAX_WORDS + 1
+
+WRONG: list[tuple[str, dict[str, Any], str, list[Any]]] = [
+    ("resize", RESIZE, "rows", [1e999, 1.0, "24", None, True, []]),
+    ("eof", {}, "process", [0, -1, 1 << 32, 1.0, True, "1", None, 1e999]),
+    ("ack", {"process": 1}, "offset", [-1, (1 << 53) + 1, 0.5, float("nan"), "0", False]),
+    ("open", {}, "linger", [-1, "5", True, float("nan"), -1e999, []]),
+    ("open", {}, "name", [5, None, "x" * 4097, "\ud800", []]),
+    ("open", {}, "client", [5, None, "x" * 65]),
+    ("attach", {}, "session", [1, "x" * 65]),
+    ("attach", {"session": "s"}, "offsets", [[], None, 5, dict.fromkeys(map(str, range(MANY)), 0)]),
+    ("attach", {"session": "s"}, "offsets", [{"x": 1}, {"": 1}, {"-1": 1}, {"١": 1}, {"1" * 11: 1}]),
+    ("attach", {"session": "s"}, "offsets", [{"1": -1}, {"1": 1.0}, {"1": True}, {"1": None}]),
+    ("start", {}, "runner", [None, 1, "x" * 65]),
+    ("start", {"runner": "r"}, "pty", [0, 1, "yes", [], 1.0]),
+    ("start", {"runner": "r"}, "keep", ["", "some", None]),
+    ("start", {"runner": "r"}, "argv", ["ls", [1], None, {}, ["\udfff"], [""] * MANY]),
+    ("start", {"runner": "r"}, "env", [[], {"A": 1}, {"A": "\ud800"}, {"\ud800": ""}, None]),
+    ("start", {"runner": "r"}, "env", [dict.fromkeys(map(str, range(MANY)), "")]),
+    ("start", {"runner": "r"}, "rows", ["1", None]),
+    ("start", {"runner": "r"}, "line", [1]),
+    ("start", {"runner": "r"}, "cwd", ["x" * 4097]),
+    ("start", {"runner": "r"}, "queue", ["x" * 65]),
+    ("signal", {"process": 1}, "signal", ["int", "SIGINT", "", "STOP", 2, None]),
+    ("stop", {"process": 1}, "grace", [-0.1, 60.1, 1e999, float("nan"), "1", True]),
+    ("input", {"process": 1}, "text", [None, 5, "\ud800", ["x"]]),
+    ("input", {"process": 1, "text": "x"}, "kind", ["shouted", 1, None]),
+    ("rename", {"name": "n"}, "process", ["1", 0]),
+]
 
 
-@pytest.mark.parametrize(("type_", "members"), WRONG, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(
+    ("type_", "members"),
+    [(type_, {**members, name: value}) for type_, members, name, values in WRONG for value in values],
+    ids=lambda value: str(value)[:60],
+)
 def test_a_wrong_member_is_malformed_and_named(type_: str, members: dict[str, object]) -> None:
     request = asked(type_, **members)
     assert isinstance(request, m.Malformed)
     assert (request.error.code, request.id) == ("bad-request", 1)
     assert "'" in str(request.error)
     assert len(str(request.error)) < 200
+
+
+@pytest.mark.parametrize(
+    ("type_", "members", "missing"),
+    [
+        ("attach", {}, "session"),
+        ("start", {}, "runner"),
+        ("resize", {"rows": 24, "cols": 80}, "process"),
+        ("resize", {"process": 1, "cols": 80}, "rows"),
+        ("resize", {"process": 1, "rows": 24}, "cols"),
+        ("signal", {"signal": "INT"}, "process"),
+        ("signal", {"process": 1}, "signal"),
+        ("stop", {}, "process"),
+        ("eof", {}, "process"),
+        ("input", {"text": "x"}, "process"),
+        ("input", {"process": 1}, "text"),
+        ("ack", {"offset": 1}, "process"),
+        ("ack", {"process": 1}, "offset"),
+        ("rename", {}, "name"),
+        ("remove", {}, "process"),
+    ],
+)
+def test_a_missing_member_is_malformed_and_named(type_: str, members: dict[str, Any], missing: str) -> None:
+    request = asked(type_, **members)
+    assert isinstance(request, m.Malformed)
+    assert (request.error.code, request.id) == ("bad-request", 1)
+    assert repr(missing) in str(request.error)
 
 
 def test_all_signals_of_the_protocol() -> None:
@@ -219,7 +243,8 @@ def test_output_is_a_binary_frame() -> None:
 PROCESS = ProcessRecord(1, "n", "sh", "l", True, 24, 80, "exited", None, "KILL", (7, 8), 1.5, 2.5, 3, 4, 5)
 PROCESS_MEMBERS = {
     "process": 1, "name": "n", "runner": "sh", "line": "l", "pty": True, "rows": 24, "cols": 80, "state": "exited",
-    "exit_code": None, "signal": "KILL", "survivors": [7, 8], "started": 1.5, "duration": 2.5, "offset": 3, "end": 4, "taken": 5,
+    "exit_code": None, "signal": "KILL", "survivors": [7, 8], "started": 1.5, "duration": 2.5, "offset": 3, "end": 4,
+    "taken": 5,
 }  # fmt: skip
 
 SAID: list[tuple[m.Event, dict[str, Any]]] = [
@@ -233,9 +258,10 @@ SAID: list[tuple[m.Event, dict[str, Any]]] = [
     (
         m.SessionList((SessionRecord("s", "n", "ada", 2, 5.0, (PROCESS,)),), 1),
         {
-            "type": "sessions", "id": 1, "sessions": [
-                {"session": "s", "name": "n", "owner": "ada", "clients": 2, "linger": 5.0, "processes": [PROCESS_MEMBERS]}
-            ],
+            "type": "sessions", "id": 1, "sessions": [{
+                "session": "s", "name": "n", "owner": "ada", "clients": 2, "linger": 5.0,
+                "processes": [PROCESS_MEMBERS],
+            }],
         },
     ),
     (
