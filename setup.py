@@ -31,6 +31,7 @@ class BuildPy(build_py):
     """Fetches the third-party modules when they are missing, before they are packed."""
 
     def run(self):
+        """Fetch, then pack."""
         if not all((STATIC / name).is_file() for name in vendor_files()):
             npm = shutil.which("npm")
             if npm is None:
@@ -41,9 +42,12 @@ class BuildPy(build_py):
                 raise SystemExit("npm could not fetch the page's modules; its messages above say why")
         # only now is it known what there is to pack
         self.package_data["webshell.static"] = [
-            *(str(path.relative_to(STATIC)) for path in sorted(STATIC.glob("*")) if path.is_file()),
-            "css/*",
-            "js/*",
+            "*.html",
+            "*.svg",
+            "*.webmanifest",
+            "vendor.json",
+            "css/*.css",
+            "js/*.js",
             *vendor_files(),
         ]
         self.data_files = self._get_data_files()
@@ -79,7 +83,14 @@ setup(
         "zope.interface>=7.0",
     ],
     extras_require={
-        "test": ["pytest>=8.3", "hypothesis>=6.120", "coverage>=7.6", "wsproto>=1.2", "playwright>=1.50", "docutils>=0.21"],
+        "test": [
+            "pytest>=8.3",
+            "hypothesis>=6.120",
+            "coverage>=7.6",
+            "wsproto>=1.2",
+            "playwright>=1.50",
+            "docutils>=0.21",
+        ],
     },
     cmdclass={"build_py": BuildPy},
     zip_safe=False,

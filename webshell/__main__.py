@@ -13,13 +13,14 @@ from webshell.tap import Options, make_service
 def main() -> int:
     """Run until a signal or Ctrl-C. Returns the exit code."""
     options = Options()
+    options.synopsis = "Usage: python -m webshell [options]"
     try:
         options.parseOptions(sys.argv[1:])
         service = make_service(options, daemon=False)
     except usage.UsageError as error:
         print(f"webshell: {error}\nTry 'python -m webshell --help'.", file=sys.stderr)
         return 2
-    from twisted.internet import reactor  # noqa: PLC0415  # importing it installs it
+    from twisted.internet import reactor  # importing it installs it
 
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)

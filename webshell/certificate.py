@@ -24,14 +24,18 @@ def ensure_certificate(path: Path, names: Iterable[str]) -> str:
     :param names: host names and addresses beside localhost that it shall be valid for.
     :returns: the certificate's SHA-256 fingerprint, as browsers show it.
     :raises OSError: the file can be neither read nor made.
-    :raises ValueError: there is something else in the file.
+    :raises ValueError: there is something else in the file, it has expired, or others can read it.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(_make(names))
+    if path.stat().st_mode & 0o077:
+        raise ValueError(f"others can read its key: chmod 600 {path}")
     certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    if certificate.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
+        raise ValueError("it has expired: remove it, and a new one is made")
     return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 
 

@@ -24,13 +24,13 @@ class Config:
     """Everything that an operator may choose; the defaults are safe.
 
     :ivar listen: Twisted endpoint strings.
-    :ivar origins: origins beside our own that pages may connect from, ``https://host[:port]``; each allows its host too.
+    :ivar origins: origins beside our own that pages may connect from, ``https://host[:port]``; their hosts are allowed.
     :ivar hosts: names beside loopback ones that the server answers to, ``name[:port]``.
     :ivar proxies: addresses of reverse proxies (or ``unix``) whose ``X-Forwarded-For`` and ``-Proto`` are believed.
     :ivar token_file: keeps the login token; empty: a new token at each start.
     :ivar auth: Twisted's credential checkers, ``memory:user:password``, ``file:PATH`` …
     :ivar no_auth: let everybody in who reaches a listener.
-    :ivar self_signed: the file of a certificate that is made when it is missing; every ``tcp:`` listener then speaks TLS.
+    :ivar self_signed: the file of a certificate that is made if it is missing; every ``tcp:`` listener then speaks TLS.
     :ivar frame_ancestors: origins whose pages may show ours in a frame.
     :ivar connections: TCP connections at once; of one address, a tenth of them (never less than 100 or the total).
     :ivar limits: of sessions and processes.
@@ -47,7 +47,7 @@ class Config:
     self_signed: str = ""
     frame_ancestors: tuple[str, ...] = ()
     connections: int = 1000
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     runners: Mapping[str, Runner] = field(default_factory=lambda: dict(RUNNERS))
 
     @property
@@ -73,6 +73,8 @@ def load(options: Mapping[str, object], environment: Mapping[str, str], file: st
             settings[name] = read(variable, value.split() if read is _words and isinstance(value, str) else value)
         if options.get(name):
             settings[name] = read("--" + name.replace("_", "-"), options[name])
+    if not settings.get("listen", DEFAULT_LISTEN):
+        raise ConfigError("listen is empty: name at least one endpoint")
     return Config(**settings)
 
 

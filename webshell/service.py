@@ -1,27 +1,30 @@
-"""Where everything is joined: :func:`shell_resource` for a site that exists, :class:`ShellService` for one of our own."""
+"""Where all is joined: :func:`shell_resource` for a site that exists, :class:`ShellService` for one of our own."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from twisted.application.service import Service
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import InvalidAuthArgumentString, InvalidAuthType, makeChecker
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 
 from webshell.certificate import ensure_certificate
-from webshell.config import Config
+from webshell.config import DEFAULT_LISTEN, Config
 from webshell.errors import WebshellError
-from webshell.listening import Listener, address
+from webshell.listening import Listener, invitation
 from webshell.sessions import Sessions
 from webshell.targets.local import LocalTarget
 from webshell.web.access import Authorize, Gate, Policy, embedded_policy, login_policy, open_policy
@@ -44,7 +47,7 @@ class StartError(Exception):
 
 
 class Shell:
-    """All that belongs together: sessions, the target that they use, and the resource through which they are reached."""
+    """What belongs together: sessions, the target that they use, and the resource through which they are reached."""
 
     def __init__(self, reactor: Any, config: Config, policy: Policy) -> None:
         """:raises StartError: the page's files are missing."""
@@ -90,7 +93,7 @@ def shell_resource(reactor: Any, config: Config, authorize: Authorize | None = N
     It stops with the reactor: clients are told, children ended.
 
     :param reactor: the reactor that the site runs in.
-    :param authorize: takes a request and returns a :class:`webshell.grant.Grant`, None, or a Deferred or coroutine of one.
+    :param authorize: takes a request and returns a :class:`webshell.grant.Grant`, None, or an awaitable of one.
         Without it, the configuration must say who may come in: ``token_file``, ``auth`` or ``no_auth``.
     :raises StartError: the configuration cannot work.
     """
@@ -113,20 +116,29 @@ def policy(reactor: Any, config: Config, authorize: Authorize | None = None) -> 
         if config.no_auth:
             return open_policy(rules)
         keyring = Keyring(token_from_file(Path(config.token_file)) if config.token_file else new_token())
-        passwords = Passwords([makeChecker(text) for text in config.auth]) if config.auth else None
+        passwords = Passwords([_checker(text) for text in config.auth]) if config.auth else None
         return login_policy(rules, Credentials(keyring, Throttle(reactor), passwords))
-    except (InvalidAuthType, InvalidAuthArgumentString, TypeError) as error:
-        raise StartError(f"--auth {config.auth[0].partition(':')[0]}: {error or 'there is no such checker'}") from None
     except WebshellError as error:
         raise StartError(str(error)) from None
+
+
+def _checker(text: str) -> ICredentialsChecker:
+    kind = text.partition(":")[0]  # what follows may be a password
+    try:
+        checker: ICredentialsChecker = makeChecker(text)
+    except InvalidAuthType:
+        raise StartError(f"--auth {kind}: there is no such checker; --help-auth lists them") from None
+    except (InvalidAuthArgumentString, TypeError, ValueError) as error:
+        raise StartError(f"--auth {kind}: {error}; see --help-auth-type {kind}") from None
+    if IUsernamePassword not in checker.credentialInterfaces:
+        raise StartError(f"--auth {kind}: this checker does not take a name and a password")
+    return checker
 
 
 class ShellService(Service):
     """The daemon: listeners, a site, and the shell in it."""
 
-    def __init__(
-        self, reactor: Any, config: Config, *, announce: Callable[[str], None], daemon: bool = False
-    ) -> None:
+    def __init__(self, reactor: Any, config: Config, *, announce: Callable[[str], None], daemon: bool = False) -> None:
         """
         :param announce: prints a line where the operator sees it and no log keeps it.
         :param daemon: announce the URL now: later there is no terminal any more.
@@ -137,11 +149,14 @@ class ShellService(Service):
         self._reactor = reactor
         self._config = config
         self._announce = announce
+        self._daemon = daemon
         self._policy = policy(reactor, config)
         self._listeners = [Listener.parse(text) for text in config.listen]
         self._refuse_strangers()
         if config.self_signed:
-            self._listeners = [listener.with_certificate(self._certificate()) for listener in self._listeners]
+            certificate = self._certificate()
+            self._listeners = [listener.with_certificate(certificate) for listener in self._listeners]
+        self._endpoints = [_endpoint(reactor, listener) for listener in self._listeners]
         self.shell = Shell(reactor, config, self._policy)
         self._site = LimitedSite(
             self.shell.resource,
@@ -151,17 +166,19 @@ class ShellService(Service):
             exempt=config.proxies,
         )
         self._ports: list[IListeningPort] = []
-        self._announced = daemon
         if daemon:
-            places = [(one.interface, one.port, one.secure) for one in self._listeners if one.port]
-            self._tell([address(host, port, secure=secure) for host, port, secure in places])
+            self._tell([listener.place() for listener in self._listeners])
 
     # ---- what twistd calls
 
     def privilegedStartService(self) -> None:
         """Listen, while ports under 1024 may still be bound."""
-        listening = [self._listen(listener) for listener in self._listeners]
-        gatherResults(listening, consumeErrors=True).addCallbacks(lambda _: self._up(), self._broken)
+        at_once: list[Failure] = []
+        starting = gatherResults([self._listen(endpoint) for endpoint in self._endpoints], consumeErrors=True)
+        starting.addCallbacks(lambda _: self._up(), self._broken if self._reactor.running else at_once.append)
+        starting.addErrback(_logged)
+        for failure in at_once:  # not in a callback: a Deferred would swallow what this raises
+            self._broken(failure)
 
     def stopService(self) -> Deferred[None]:
         """Stop listening, then everything."""
@@ -189,69 +206,76 @@ class ShellService(Service):
         for listener in self._listeners:
             if not listener.local:
                 raise StartError(
-                    f"--no-auth with --listen {listener.description}: everybody who reaches this would own the machine. "
-                    "Listen on a loopback address (tcp:8080:interface=127.0.0.1) or a unix socket, or leave --no-auth out"
+                    f"--no-auth with --listen {listener.description}: whoever reaches this would own the machine. "
+                    f"Listen on a loopback address ({DEFAULT_LISTEN[0]}) or a unix socket, or leave --no-auth out"
                 )
 
     def _certificate(self) -> str:
         path = Path(self._config.self_signed).absolute()
-        names = [host.partition(":")[0] for host in self._config.hosts]
         try:
-            fingerprint = ensure_certificate(path, names)
+            fingerprint = ensure_certificate(path, self._names())
         except (OSError, ValueError) as error:
             raise StartError(f"the certificate {path} cannot be used: {error}") from None
         self._announce(f"The certificate's SHA-256 fingerprint: {fingerprint}")
         return str(path)
 
-    def _listen(self, listener: Listener) -> Deferred[None]:
-        try:
-            endpoint = serverFromString(self._reactor, listener.description)
-        except Exception as error:  # whatever a plugin raises about what was written
-            raise SystemExit(f"webshell: --listen {listener.description}: {error}") from None
+    def _names(self) -> list[str]:
+        texts = [*self._config.hosts, *self._config.origins]
+        names = [urlsplit(text if "//" in text else f"//{text}").hostname for text in texts]
+        return [name for name in [*names, *(listener.name for listener in self._listeners)] if name]
+
+    def _listen(self, endpoint: IStreamServerEndpoint) -> Deferred[None]:
         listening: Deferred[Any] = endpoint.listen(self._site)
         return listening.addCallback(self._ports.append)
 
     def _broken(self, failure: Failure) -> None:
         self.failed = True
-        error = failure.value.subFailure.value  # type: ignore[union-attr]
-        text = f"webshell: cannot listen: {error} Choose another address with --listen, e.g. --listen tcp:8081"
-        if not self._reactor.running:
-            raise SystemExit(text)
-        log.error("{text}", text=text)
-        self._reactor.stop()
+        text = str(failure.value.subFailure.value)  # type: ignore[union-attr]
+        if self._reactor.running:
+            log.error("cannot listen: {text}", text=text)
+            self._reactor.stop()
+            return
+        if self._daemon:
+            raise StartError(text)  # twistd tells it the terminal that the daemon has left, a hundred characters of it
+        raise SystemExit(f"webshell: {text} Choose another address with --listen, for example --listen tcp:8081")
 
     def _up(self) -> None:
         if not masking_is_fast():
             log.warn("Autobahn's C extension is not in use here: large pastes are slow")
-        if not self._announced:
-            self._announced = True
-            secure = {listener.port for listener in self._listeners if listener.secure}
-            urls = []
-            for port, listener in zip(self._ports, self._listeners, strict=False):
-                host = port.getHost()
-                if isinstance(host, IPv4Address | IPv6Address):
-                    urls.append(address(host.host, host.port, secure=listener.secure or listener.port in secure))
-                else:
-                    urls.append(f"unix socket {listener.description.partition(':')[2]}")
-            self._tell(urls)
+        if not self._daemon:
+            hosts = [port.getHost() for port in self._ports]
+            self._tell(
+                listener.place(host.host, host.port)
+                if isinstance(host, IPv4Address | IPv6Address)
+                else listener.place()
+                for listener, host in zip(self._listeners, hosts, strict=True)
+            )
 
-    def _tell(self, urls: list[str]) -> None:
+    def _tell(self, places: Iterable[str]) -> None:
         config, credentials = self._config, self._policy.credentials
-        self._announce("webshell is at")
-        token = ""
-        if credentials is not None and not config.token_file and not config.auth:
-            token = f"?token={credentials.keyring.token}"
-        for url in urls:
-            self._announce(f"    {url}{token if url.startswith('http') else ''}")
+        lines = [f"    {place}" for place in places]
         if credentials is None:
-            self._announce("WITHOUT A LOGIN (--no-auth): every user and program of this machine may use it.")
+            lines.append("WITHOUT A LOGIN (--no-auth): every user and program of this machine may use it.")
         elif config.auth:
-            self._announce("Log in with a name and password.")
+            lines.append("Log in with a name and password.")
         elif config.token_file:
-            self._announce(f"Log in with the token in {config.token_file}.")
+            lines.append(f"Log in with the token in {config.token_file}.")
         else:
-            self._announce("Whoever has this link may do everything; this one may only watch:")
-            self._announce(f"    {urls[0] if urls else ''}?token={credentials.keyring.view_token}")
+            keyring = credentials.keyring
+            lines = invitation([line.strip() for line in lines], keyring.token, keyring.view_token)
+        for line in ["webshell is at", *lines]:
+            self._announce(line)
+
+
+def _endpoint(reactor: Any, listener: Listener) -> IStreamServerEndpoint:
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, listener.description)
+    except Exception as error:  # whatever a plugin raises about what was written
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, LookupError | RuntimeError) else error
+        raise StartError(
+            f"--listen {listener.description}: {reason}. Write a Twisted endpoint, for example {DEFAULT_LISTEN[0]}"
+        ) from None
+    return endpoint
 
 
 def _passed_on(result: Any, done: Deferred[None]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from twisted.application.service import IService
@@ -23,57 +23,59 @@ class Options(usage.Options, AuthOptionMixin):
     synopsis = "[options]"
     longdesc = (
         "Serves terminals and commands of this machine to browsers. With no options it listens on 127.0.0.1:8080 "
-        "and prints a URL that lets you in. Every option is also a WEBSHELL_ environment variable "
-        "(WEBSHELL_LISTEN, WEBSHELL_TOKEN_FILE ...) and a key of the configuration file (listen, token_file ...); "
-        "an option goes before the environment, and that before the file."
+        "and prints a link that lets you in. "
+        "Each option can also be a WEBSHELL_ environment variable (WEBSHELL_LISTEN, WEBSHELL_TOKEN_FILE ...) and a key "
+        "of the file that --config names (listen, token_file ...). What may be given several times is a list there, and "
+        "some have the plural for it: origins, hosts, proxies, frame_ancestors. An option goes before the environment, "
+        "and that before the file."
     )
 
     optFlags: ClassVar = [
-        ["no-auth", None, "let in everybody who can reach a listener; only for loopback and unix sockets"],
+        ["no-auth", None, "Let in everybody who reaches a listener; only for loopback and unix sockets."],
     ]
     optParameters: ClassVar = [
-        ["config", "c", None, "read settings from this TOML file"],
-        ["token-file", None, None, "keep the login token in this file (made if missing, mode 0600)"],
-        ["connections", None, None, "TCP connections at once (default 1000)"],
+        ["config", "c", None, "Read settings from this TOML file; more can be set there: limits, runners."],
+        ["token-file", None, None, "Keep the login token in this file (made if missing, mode 0600)."],
+        ["self-signed", None, None, "Speak TLS on every tcp: listener, with a certificate made and kept in this file."],
+        ["connections", None, None, "TCP connections at once. [default: 1000]"],
     ]
 
     def __init__(self) -> None:
         super().__init__()
         for name in ("listen", "origins", "hosts", "proxies", "auth", "frame_ancestors"):
             self[name] = []
+        # --help shows docstrings as they stand, indentation and all
+        self.docs = {name: " ".join((text or "").split()) for name, text in self.docs.items()}
 
     def opt_listen(self, endpoint: str) -> None:
-        """listen on this Twisted endpoint; may be given several times
-        (default tcp:8080:interface=127.0.0.1; also ssl:, unix:, systemd:, haproxy: ...)"""
+        """Listen on this Twisted endpoint: tcp:, ssl:, unix:, systemd:, haproxy: ... Several times.
+        [default: tcp:8080:interface=127.0.0.1]"""
         self["listen"].append(endpoint)
 
     def opt_origin(self, origin: str) -> None:
-        """let pages of this origin connect, e.g. https://shell.example.org, and answer to its host; several times"""
+        """Let pages of this origin connect, for example https://shell.example.org, and answer to its host.
+        Several times."""
         self["origins"].append(origin)
 
     def opt_host(self, host: str) -> None:
-        """answer to this name, e.g. shell.example.org; several times"""
+        """Answer to this name, for example shell.example.org. Several times."""
         self["hosts"].append(host)
 
     def opt_proxy(self, address: str) -> None:
-        """believe X-Forwarded-For and X-Forwarded-Proto of the reverse proxy at this IP address, or "unix"; several times"""
+        """Believe X-Forwarded-For and -Proto of the reverse proxy at this IP address, or "unix". Several times."""
         self["proxies"].append(address)
 
     def opt_frame_ancestor(self, origin: str) -> None:
-        """let pages of this origin show ours in a frame; several times"""
+        """Let pages of this origin show ours in a frame. Several times."""
         self["frame_ancestors"].append(origin)
 
-    def opt_self_signed(self, file: str) -> None:
-        """speak TLS on every tcp: listener, with a certificate that is made and kept in this file"""
-        self["self_signed"] = file
-
     def opt_auth(self, description: str) -> None:
-        """let in who a Twisted credential checker accepts, by HTTP Basic or a login form;
-        e.g. file:/etc/webshell.passwd or memory:anna:secret; several times (see --help-auth)"""
+        """Let in whom a Twisted credential checker accepts, by HTTP Basic or a login form, for example
+        file:/etc/webshell.passwd; see --help-auth. Several times."""
         self["auth"].append(description)
 
     def opt_version(self) -> None:
-        """print the version and exit"""
+        """Print the version and exit."""
         print(f"webshell {__version__}")
         sys.exit(0)
 
@@ -98,16 +100,19 @@ def to_terminal(text: str) -> None:
         print(text, file=stream, flush=True)
 
 
-def makeService(options: Options) -> IService:  # noqa: N802  # twistd's name for it
+def makeService(options: Options) -> IService:  # twistd's name for it
     """What twistd runs."""
     # A daemon's terminal is gone before it listens: what is to be seen there must be printed now.
-    parent = getattr(options, "parent", None) or {}
-    return make_service(options, daemon=bool(parent) and not parent.get("nodaemon"))
+    parent: Mapping[str, object] = options.parent or {}
+    try:
+        return make_service(options, daemon=not parent.get("nodaemon", True))
+    except usage.UsageError as error:  # twistd would print a traceback
+        raise SystemExit(f"webshell: {error}") from None
 
 
 def make_service(options: Options, *, daemon: bool, announce: Callable[[str], None] = to_terminal) -> ShellService:
     """The service; with *daemon*, what it has to announce is announced at once."""
-    from twisted.internet import reactor  # noqa: PLC0415  # importing it installs it
+    from twisted.internet import reactor  # importing it installs it
 
     try:
         service = ShellService(reactor, options.configuration(), announce=announce, daemon=daemon)
@@ -118,7 +123,7 @@ def make_service(options: Options, *, daemon: bool, announce: Callable[[str], No
 
 
 def _handle_signals(reactor: Any, service: ShellService) -> None:
-    """The first TERM or INT stops in order, with exit code 0; the next gives children no more time."""
+    """The first TERM, INT or HUP stops in order, with exit code 0; the next gives children no more time."""
 
     def handle(number: int, frame: object) -> None:
         reactor.callFromThread(stop)
@@ -129,5 +134,6 @@ def _handle_signals(reactor: Any, service: ShellService) -> None:
         else:
             service.hasten()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, handle)

@@ -1,4 +1,4 @@
-"""The resource tree: what hangs where. Whatever is added here is behind the gate; ``access.PUBLIC`` names what is not."""
+"""The resource tree: what hangs where. What is added here is behind the gate; ``access.PUBLIC`` names what is not."""
 
 from __future__ import annotations
 
