@@ -210,7 +210,9 @@ class WireClient:
     def __enter__(self) -> WireClient:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -225,7 +227,9 @@ def _decoded(text: str) -> Frame:
 class Server:
     """A daemon under test: ``python -m webshell`` or twistd, listening on loopback at a free port."""
 
-    def __init__(self, home: Path, *options: str, argv: Sequence[str] = (), listen: str = "", **environment: str) -> None:
+    def __init__(
+        self, home: Path, *options: str, argv: Sequence[str] = (), listen: str = "", **environment: str
+    ) -> None:
         """:param argv: the command instead of ``python -m webshell``; *options* follow it."""
         self.home = home
         listen = listen or "tcp:0:interface=127.0.0.1"
@@ -305,5 +309,7 @@ class Server:
     def __enter__(self) -> Server:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()

@@ -7,7 +7,6 @@ const GAP_SECONDS = 3; // a tick so late means that the tab slept: nothing was o
 const FIRST_WAIT_SECONDS = 0.5;
 const LONGEST_WAIT_SECONDS = 15;
 const CONNECT_SECONDS = 15; // for the handshake
-const LOGIN_CODE = 4401;
 
 /** @typedef {"connecting" | "connected" | "waiting" | "offline" | "login" | "stopped"} State */
 /** @typedef {{state: State, retryAt?: number, detail?: string}} Status retryAt: as Date.now() */
@@ -142,10 +141,6 @@ export class Socket {
     this.#socket = null;
     this.#client.disconnected();
     this.#cancel();
-    if (event.code === LOGIN_CODE) {
-      this.#tell({ state: "login", detail: event.reason });
-      return;
-    }
     void this.#diagnose(event.reason || `the connection was closed (${event.code})`);
   }
 

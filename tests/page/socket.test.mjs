@@ -192,14 +192,6 @@ test("what is wrong is found out by whoami", async () => {
   }
 });
 
-test("the end of the right to be here asks for a login, and retry goes on", async () => {
-  const { world, socket } = connected();
-  await world.close(4401, "logged out");
-  assert.deepEqual(socket.status, { state: "login", detail: "logged out" });
-  socket.retry();
-  assert.equal(world.sockets.length, 2);
-});
-
 test("network or tab coming back means an attempt at once", async () => {
   for (const type of ["online", "visibilitychange"]) {
     const { world, socket } = connected();

@@ -13,7 +13,9 @@ from wire import PATIENCE, Ended, Server, WireClient
 MEGABYTE = 1_000_000
 
 # 64 kB blocks that all differ; the same on both ends of the wire
-BLOCKS = "import hashlib,sys\nfor i in range({count}): sys.stdout.buffer.write(hashlib.sha512(b'%d' % i).digest() * 1024)"
+BLOCKS = (
+    "import hashlib,sys\nfor i in range({count}): sys.stdout.buffer.write(hashlib.sha512(b'%d' % i).digest() * 1024)"
+)
 
 
 def block(number: int) -> bytes:
@@ -130,9 +132,12 @@ def test_a_stuck_viewer_does_not_slow_the_live_one_and_is_told_what_it_lost(serv
     while True:
         frame = stuck.receive()
         if isinstance(frame, bytes):
-            assert frame[5:] == b"".join(
-                block(number) for number in range(position // 65536, (position + len(frame)) // 65536 + 1)
-            )[position % 65536 :][: len(frame) - 5]
+            assert (
+                frame[5:]
+                == b"".join(block(number) for number in range(position // 65536, (position + len(frame)) // 65536 + 1))[
+                    position % 65536 :
+                ][: len(frame) - 5]
+            )
             position += len(frame) - 5
             stuck.send({"type": "ack", "process": process, "offset": position})
         elif isinstance(frame, dict) and frame["type"] == "gap":
@@ -271,7 +276,9 @@ def test_closing_the_last_connection_of_a_session_without_linger_ends_its_childr
     with server.client() as client:
         client.send({"type": "open", "id": 1, "linger": 0})
         session = client.expect("attached")["session"]
-        process = start(client, runner="sh", line=f"trap 'rm {marker}; exit' TERM HUP; touch {marker}; echo up; sleep 1000")
+        process = start(
+            client, runner="sh", line=f"trap 'rm {marker}; exit' TERM HUP; touch {marker}; echo up; sleep 1000"
+        )
         client.until(lambda output: output == b"up\n", process)
     deadline = time.monotonic() + PATIENCE
     while session in ends(server) or marker.exists():

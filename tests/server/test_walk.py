@@ -46,7 +46,9 @@ def routes() -> Iterator[str]:
 ROUTES = sorted({*routes(), "s/ID", "i/x", "popen", "exec/1", "metrics", "run", "upload", "no/such/thing"})
 
 
-def ask(server: Server, method: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
+def ask(
+    server: Server, method: str, path: str, headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
     """The answer to a stranger."""
     parts = urlsplit(server.url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
@@ -108,7 +110,9 @@ def test_a_browser_that_asks_for_the_page_is_led_to_the_login(server: Server) ->
         ("", 400),
     ],
 )
-def test_a_handshake_from_another_origin_is_refused_even_with_the_token(server: Server, origin: str, status: int) -> None:
+def test_a_handshake_from_another_origin_is_refused_even_with_the_token(
+    server: Server, origin: str, status: int
+) -> None:
     parts = urlsplit(server.url)
     text = origin.format(scheme=parts.scheme, host=parts.netloc)
     with pytest.raises(Refused) as refused:
