@@ -1,4 +1,4 @@
-"""Throughput and echo of a terminal, through the product as installed, against the limit: a loop that only reads the pty.
+"""Throughput and echo of a terminal, through the product as installed, against a loop that only reads the pty.
 
     python benchmarks/terminal.py [--megabytes 100] [--keys 1000] [--rounds 5]
 
@@ -204,9 +204,8 @@ def main() -> None:
     finally:
         daemon.stop()
     ours, spent, limit = (statistics.median(column) for column in zip(*floods, strict=True))
-    print(
-        f"output   {ours:7.0f} MB/s   bare loop {limit:7.0f} MB/s   ratio {ours / limit:.2f}   server CPU {spent:.1f} s/GB"
-    )
+    print(f"output   {ours:7.0f} MB/s   bare loop {limit:7.0f} MB/s   ratio {ours / limit:.2f}")
+    print(f"server CPU {spent:.1f} s/GB")
     for share in (0.5, 0.99):
         mine = statistics.median(percentile(one, share) for one, _ in echoes)
         bare_one = statistics.median(percentile(one, share) for _, one in echoes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 import re
@@ -24,7 +25,6 @@ from wsproto.events import (
     BytesMessage,
     CloseConnection,
     Event,
-    Message,
     Ping,
     Pong,
     RejectConnection,
@@ -124,7 +124,11 @@ class WireClient:
 
     def send(self, frame: Frame) -> None:
         """Send one frame."""
-        message = Message(data=json.dumps(frame) if isinstance(frame, dict) else frame)
+        message: Event
+        if isinstance(frame, bytes):
+            message = BytesMessage(data=frame)
+        else:
+            message = TextMessage(data=json.dumps(frame) if isinstance(frame, dict) else frame)
         self.socket.sendall(self.ws.send(message))
 
     def type(self, text: str | bytes, process: int = 1, kind: int = 1) -> None:
@@ -211,7 +215,7 @@ class WireClient:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: builtins.type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
 
@@ -310,6 +314,6 @@ class Server:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: builtins.type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()

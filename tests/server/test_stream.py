@@ -8,7 +8,7 @@ import struct
 import time
 
 import pytest
-from wire import PATIENCE, Ended, Server, WireClient
+from wire import PATIENCE, Server, WireClient
 
 MEGABYTE = 1_000_000
 
@@ -242,7 +242,7 @@ def test_a_viewer_sees_everything_and_changes_nothing(server: Server) -> None:
         process = start(owner, runner="exec", argv=["cat"], pty=True)
         viewer.send({"type": "attach", "id": 1, "session": session})
         viewer.expect("attached")
-        forbidden = [
+        forbidden: list[dict[str, object]] = [
             {"type": "open"},
             {"type": "start", "runner": "sh", "line": "id"},
             {"type": "resize", "process": process, "rows": 2, "cols": 2},
@@ -304,7 +304,12 @@ def test_a_client_that_asks_and_never_reads_answers_is_dropped(server: Server) -
     before = server.memory()
     with server.client(receive_buffer=4096) as client:
         request = {"type": "list", "id": "x" * 60}
-        with pytest.raises((OSError, Ended)):
-            for _ in range(1_000_000):
+        dropped = False
+        for _ in range(1_000_000):
+            try:
                 client.send(request)
+            except OSError:
+                dropped = True
+                break
+        assert dropped
     assert server.memory() - before < 20 * MEGABYTE

@@ -31,7 +31,8 @@ def routes() -> Iterator[str]:
     clock = Clock()
     sessions = Sessions(None, RUNNERS, Limits(), clock, time.time)  # type: ignore[arg-type]
     credentials = Credentials(Keyring(new_token()), Throttle(clock))  # type: ignore[arg-type]
-    tree = Tree(sessions, Sockets(sessions, clock), static_folder(), credentials, lambda: True)  # type: ignore[arg-type]
+    sockets = Sockets(sessions, clock)  # type: ignore[arg-type]
+    tree = Tree(sessions, sockets, static_folder(), credentials, lambda: True)
 
     def below(resource: Resource, path: str) -> Iterator[str]:
         for name, child in resource.children.items():
@@ -167,7 +168,8 @@ def test_a_handshake_that_is_none_is_answered_and_harms_nobody(server: Server) -
     parts = urlsplit(server.url)
     for text in (
         "GET /ws HTTP/1.0\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-        "GET /ws HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n\r\n",
+        "GET /ws HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 8\r\n\r\n",
         "GET /ws HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n\r\n",
         "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ):

@@ -1,10 +1,10 @@
 """A Python that keeps its state, fed over standard input; runs in the child, standard library only, Python 3.8+.
 
 Without arguments each line of input is one line of Python, as at the interactive prompt but without prompts: a compound
-statement ends with an empty line. With ``--blocks`` each line is a JSON string that holds a block of source. Standard output then
-carries marks, as shells with VS Code's and FinalTerm's integration make them: before each block its time and source (``OSC 633 ; P ;
-Started=seconds``, ``OSC 633 ; E ; source``), after it the time and the status, 0, or 1 when it raised (``OSC 633 ; P ; Ended=seconds``,
-``OSC 133 ; D ; status``).
+statement ends with an empty line. With ``--blocks`` each line is a JSON string that holds a block of source. Standard
+output then carries marks, as shells with VS Code's and FinalTerm's integration make them: before each block its time
+and source (``OSC 633 ; P ; Started=seconds``, ``OSC 633 ; E ; source``), after it the time and the status, 0, or 1 when it
+raised (``OSC 633 ; P ; Ended=seconds``, ``OSC 133 ; D ; status``).
 
 User code shares the standard input: ``input()`` reads the next line.
 """
@@ -48,6 +48,7 @@ class Interpreter(code.InteractiveInterpreter):
             self.runcode(shown)
 
     def showtraceback(self) -> None:
+        """Say what was raised, and remember that something was."""
         self.raised = True
         super().showtraceback()
 
@@ -65,6 +66,7 @@ def read() -> str:
 
 
 def interrupted() -> None:
+    """Say that Ctrl-C ended what ran."""
     sys.stdout.flush()
     print("KeyboardInterrupt", file=sys.stderr, flush=True)
 
@@ -78,7 +80,7 @@ def mark(*sequences: str) -> None:
 
 
 def escaped(source: str) -> str:
-    """*source* as VS Code's mark E carries it: backslashes doubled, semicolons and control characters in hexadecimal."""
+    """*source* as VS Code's mark E carries it: backslashes doubled, semicolons and controls in hexadecimal."""
     return re.sub(r"[\x00-\x1f;\x7f]", lambda found: f"\\x{ord(found[0]):02x}", source.replace("\\", "\\\\"))
 
 

@@ -172,8 +172,8 @@ class Socket(WebSocketServerProtocol):
 
     def onOpen(self) -> None:
         """The handshake has succeeded."""
-        # Under WebSocketResource the transport's producer is still the HTTPChannel: without this, registering ours raises
-        # inside a Deferred of Autobahn's, and the connection works on without a brake.
+        # Under WebSocketResource the transport's producer is still the HTTPChannel: without this, registering
+        # ours raises inside a Deferred of Autobahn's, and the connection works on without a brake.
         self.unregisterProducer()
         connection = Connection(self._dialect, self._sessions, self._grant, self._send, self._end)
         self._connection = connection
@@ -242,6 +242,6 @@ def _text(request: Request, text: str) -> bytes:
 
 def masking_is_fast() -> bool:
     """Whether Autobahn unmasks input in C; without it, large pastes run at some 7 MB/s (measured)."""
-    from autobahn.websocket import USES_NVX  # noqa: PLC0415  # only asked once, at start
+    from autobahn.websocket import USES_NVX  # only asked once, at start
 
     return bool(cast("Any", USES_NVX))
