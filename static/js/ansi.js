@@ -1,267 +1,172 @@
-/** Output of commands as DOM: text with its colours, line by line, bounded. Not a terminal: no cursor addressing. */
+/**
+ * Output of commands as lines of styled text: colours, overwriting within the line, nothing else of a terminal. Pure.
+ *
+ * Input is cut anywhere; a sequence that is not finished waits for its rest. What is printed twice at one place is kept once.
+ */
 
-const MAX_LINES = 10000; // of one block; a browser lays out more only slowly
-const MAX_CARRY = 4096; // an escape sequence that is longer is none
+import { PLAIN, restyled } from "./sgr.js";
+
+/** @typedef {import("./sgr.js").Style} Style */
+/** @typedef {{text: string, style: Style, stderr: boolean}} Run neighbouring characters that look the same */
+
+const LINE_CHARACTERS = 16 << 10; // then a new one begins: a browser lays out a longer one only slowly
+const CARRY_CHARACTERS = 4096; // a longer control string is passed over to its end, unread
 const TAB = 8;
 
-const TOKEN = /\x1b\[([\d;:?<=>!]*)[ -/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[PX^_][^\x1b]*\x1b\\|\x1b[ -/]*[0-~]|[\r\n\b\t]|[^\x00-\x1f\x7f]+/g;
-const UNFINISHED = /\x1b(?:[[\]PX^_][^\x07]*)?$/;
-const FLAGS = /** @type {Record<number, string>} */ ({ 1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 9: "strike" });
-const OFF = /** @type {Record<number, string[]>} */ ({ 22: ["bold", "dim"], 23: ["italic"], 24: ["underline"], 27: ["inverse"], 29: ["strike"] });
+const TOKEN = new RegExp(
+  [
+    String.raw`\x1b\[([0-?]*)[ -/]*([@-~])`, // CSI: parameters, final
+    String.raw`\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)`, // OSC
+    String.raw`\x1b[PX^_][^\x1b]*\x1b\\`, // DCS, SOS, PM, APC
+    String.raw`\x1b[ -/]*[0-OQ-WYZ\\\x60-~]`, // other escape sequences
+    String.raw`[\r\n\b\t]`,
+    String.raw`[^\x00-\x1f\x7f]+`,
+  ].join("|"),
+  "g",
+);
+const UNFINISHED = /\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|[PX^_][^\x1b]*\x1b?|[ -/]*)$/;
+const STRING_END = /[\x07\x1b\x18\x1a]/;
 
-/** @typedef {{flags: string, fg: string, bg: string}} Style colours: "" | "0".."15" | "#rrggbb" */
-/** @typedef {{text: string, style: Style, stderr: boolean}} Cell */
-
-/** @type {Style} */
-const PLAIN = { flags: "", fg: "", bg: "" };
-
-export class AnsiText {
-  /** Lines that were dropped at the top. */
-  dropped = 0;
-
-  #element;
-  #style = PLAIN;
-  #carry = "";
-  /** @type {Cell[]} the line that the cursor is in */
-  #cells = [];
-  #column = 0;
-  /** @type {HTMLElement | null} */
-  #line = null;
+/** One stream's place in its control sequences: standard output and error do not mix theirs. */
+class Reader {
+  style = PLAIN;
+  carry = "";
+  /** Within a control string that is too long to be kept. */
+  skipping = false;
 
   /**
-   * @param {HTMLElement} element gets one child a line
+   * @param {string} text
+   * @returns {IterableIterator<RegExpMatchArray>} what is complete
    */
-  constructor(element) {
-    this.#element = element;
+  read(text) {
+    let ready = this.carry + text;
+    this.carry = "";
+    if (this.skipping) {
+      const end = ready.search(STRING_END);
+      this.skipping = end < 0;
+      ready = end < 0 ? "" : ready.slice(ready[end] === "\x1b" ? end : end + 1);
+    }
+    const cut = UNFINISHED.exec(ready);
+    if (cut) {
+      ready = ready.slice(0, cut.index);
+      this.skipping = cut[0].length > CARRY_CHARACTERS;
+      this.carry = this.skipping ? "" : cut[0];
+    }
+    return ready.matchAll(TOKEN);
   }
+}
+
+export class AnsiLines {
+  #readers = [new Reader(), new Reader()];
+  /** @type {Run[][]} ended, and not taken yet */
+  #ended = [];
+  /** @type {Run[]} the line that the cursor is in */
+  #runs = [];
+  #length = 0; // of it, in characters
+  #column = 0;
 
   /**
    * @param {string} text
    * @param {boolean} [stderr]
    */
   write(text, stderr = false) {
-    text = this.#carry + text;
-    const cut = UNFINISHED.exec(text.slice(-MAX_CARRY));
-    this.#carry = cut && !/\x1b\\$/.test(text) ? cut[0] : "";
-    if (this.#carry) {
-      text = text.slice(0, -this.#carry.length);
-    }
-    for (const token of text.matchAll(TOKEN)) {
-      this.#token(token, stderr);
-    }
-    this.#draw();
-  }
-
-  /**
-   * @param {RegExpMatchArray} token
-   * @param {boolean} stderr
-   */
-  #token(token, stderr) {
-    const [whole, parameters, final] = token;
-    if (whole === "\n") {
-      this.#endLine();
-    } else if (whole === "\r") {
-      this.#column = 0;
-    } else if (whole === "\b") {
-      this.#column = Math.max(0, this.#column - 1);
-    } else if (whole === "\t") {
-      this.#print(" ".repeat(TAB - (this.#column % TAB)), stderr);
-    } else if (final === "m") {
-      this.#style = restyled(this.#style, parameters ?? "");
-    } else if (final === "K") {
-      this.#erase(parameters ?? "");
-    } else if (!whole.startsWith("\x1b")) {
-      this.#print(whole, stderr);
-    }
-  }
-
-  /**
-   * @param {string} text
-   * @param {boolean} stderr
-   */
-  #print(text, stderr) {
-    for (const character of text) {
-      while (this.#cells.length < this.#column) {
-        this.#cells.push({ text: " ", style: PLAIN, stderr });
+    const reader = /** @type {Reader} */ (this.#readers[Number(stderr)]);
+    for (const [whole, parameters = "", final] of reader.read(text)) {
+      if (whole === "\n") {
+        this.#endLine();
+      } else if (whole === "\r") {
+        this.#column = 0;
+      } else if (whole === "\b") {
+        this.#column = Math.max(0, this.#column - 1);
+      } else if (whole === "\t") {
+        this.#print({ text: " ".repeat(TAB - (this.#column % TAB)), style: reader.style, stderr });
+      } else if (final === "m") {
+        reader.style = restyled(reader.style, parameters);
+      } else if (final === "K") {
+        this.#erase(parameters);
+      } else if (!whole.startsWith("\x1b")) {
+        this.#print({ text: whole, style: reader.style, stderr });
       }
-      this.#cells[this.#column] = { text: character, style: this.#style, stderr };
-      this.#column += 1;
     }
+  }
+
+  /** @returns {{ended: Run[][], current: Run[]}} the lines that have ended since the last time, and the one that has not */
+  take() {
+    const ended = this.#ended;
+    this.#ended = [];
+    return { ended, current: this.#runs };
+  }
+
+  /** @param {Run} run */
+  #print(run) {
+    if (this.#column !== this.#length) {
+      this.#overwrite(run);
+      return;
+    }
+    for (let rest = run.text; rest; ) {
+      const piece = rest.slice(0, Math.max(1, LINE_CHARACTERS - this.#length));
+      rest = rest.slice(piece.length);
+      append(this.#runs, { ...run, text: piece });
+      this.#length += width(piece);
+      this.#column = this.#length;
+      if (this.#length >= LINE_CHARACTERS) {
+        this.#endLine();
+      }
+    }
+  }
+
+  /** @param {Run} run somewhere else than at the end */
+  #overwrite(run) {
+    const cells = this.#runs.flatMap((old) => Array.from(old.text, (text) => ({ ...old, text })));
+    while (cells.length < this.#column) {
+      cells.push({ text: " ", style: PLAIN, stderr: false });
+    }
+    const fresh = Array.from(run.text, (text) => ({ ...run, text })).slice(0, LINE_CHARACTERS - this.#column);
+    cells.splice(this.#column, fresh.length, ...fresh);
+    this.#column += fresh.length;
+    this.#relay(cells);
   }
 
   /** @param {string} how ECMA-48 EL: 0 to the end, 1 from the beginning, 2 all */
   #erase(how) {
-    if (how === "2") {
-      this.#cells = [];
-    } else if (how === "1") {
-      for (let at = 0; at < Math.min(this.#column, this.#cells.length); at += 1) {
-        this.#cells[at] = { text: " ", style: PLAIN, stderr: false };
-      }
+    const cells = this.#runs.flatMap((old) => Array.from(old.text, (text) => ({ ...old, text })));
+    if (how === "1") {
+      const blank = { text: " ", style: PLAIN, stderr: false };
+      cells.fill(blank, 0, this.#column);
     } else {
-      this.#cells.length = Math.min(this.#cells.length, this.#column);
+      cells.length = how === "2" ? 0 : Math.min(cells.length, this.#column);
     }
+    this.#relay(cells);
+  }
+
+  /** @param {Run[]} cells of one character each */
+  #relay(cells) {
+    this.#runs = [];
+    cells.forEach((cell) => append(this.#runs, cell));
+    this.#length = cells.length;
   }
 
   #endLine() {
-    this.#draw();
-    (this.#line ?? this.#newLine()).append("\n");
-    this.#line = null;
-    this.#cells = [];
-    this.#column = 0;
-    while (this.#element.childElementCount > MAX_LINES) {
-      this.#element.firstElementChild?.remove();
-      this.dropped += 1;
-    }
-  }
-
-  #newLine() {
-    this.#line = document.createElement("span");
-    this.#element.append(this.#line);
-    return this.#line;
-  }
-
-  #draw() {
-    if (!this.#cells.length && !this.#line) {
-      return;
-    }
-    (this.#line ?? this.#newLine()).replaceChildren(...runs(this.#cells).map(spanned));
+    this.#ended.push(this.#runs);
+    this.#runs = [];
+    this.#length = this.#column = 0;
   }
 }
 
 /**
- * Neighbours of one style together.
- *
- * @param {Cell[]} cells
- * @returns {Cell[]}
+ * @param {Run[]} runs
+ * @param {Run} run
  */
-function runs(cells) {
-  /** @type {Cell[]} */
-  const found = [];
-  for (const cell of cells) {
-    const last = found.at(-1);
-    if (last && last.style === cell.style && last.stderr === cell.stderr) {
-      last.text += cell.text;
-    } else {
-      found.push({ ...cell });
-    }
-  }
-  return found;
-}
-
-/** @param {Cell} run */
-function spanned({ text, style, stderr }) {
-  if (style === PLAIN && !stderr) {
-    return document.createTextNode(text);
-  }
-  const span = document.createElement("span");
-  span.textContent = text;
-  const flags = style.flags.split(" ").filter(Boolean);
-  const inverse = flags.includes("inverse");
-  const [fg, bg] = inverse ? [style.bg || "inverse-fg", style.fg || "inverse-bg"] : [style.fg, style.bg];
-  span.className = flags.join(" ");
-  paint(span, "color", fg, "fg");
-  paint(span, "backgroundColor", bg, "bg");
-  if (stderr) {
-    span.classList.add("stderr");
-  }
-  return span;
-}
-
-/**
- * @param {HTMLElement} span
- * @param {"color" | "backgroundColor"} property
- * @param {string} colour
- * @param {string} prefix
- */
-function paint(span, property, colour, prefix) {
-  if (colour.startsWith("#")) {
-    span.style[property] = colour;
-  } else if (colour === "inverse-fg") {
-    span.style.color = "var(--paper)";
-  } else if (colour === "inverse-bg") {
-    span.style.backgroundColor = "var(--ink)";
-  } else if (colour) {
-    span.classList.add(prefix + colour);
+function append(runs, run) {
+  const last = runs.at(-1);
+  if (last && last.style === run.style && last.stderr === run.stderr) {
+    last.text += run.text;
+  } else {
+    runs.push({ ...run });
   }
 }
 
-/**
- * A style after SGR (ECMA-48 8.3.117; 38 and 48 as in ITU-T T.416, with semicolons or colons).
- *
- * @param {Style} style
- * @param {string} parameters
- * @returns {Style}
- */
-export function restyled(style, parameters) {
-  const codes = parameters.split(/[;:]/).map(Number);
-  const flags = new Set(style.flags.split(" ").filter(Boolean));
-  let { fg, bg } = style;
-  while (codes.length) {
-    const code = codes.shift() ?? 0;
-    if (code === 0) {
-      flags.clear();
-      fg = bg = "";
-    } else if (FLAGS[code]) {
-      flags.add(FLAGS[code]);
-    } else if (OFF[code]) {
-      OFF[code].forEach((flag) => flags.delete(flag));
-    } else if (code === 38) {
-      fg = extended(codes);
-    } else if (code === 48) {
-      bg = extended(codes);
-    } else if (code === 39) {
-      fg = "";
-    } else if (code === 49) {
-      bg = "";
-    } else {
-      fg = basic(code, 30, 90) ?? fg;
-      bg = basic(code, 40, 100) ?? bg;
-    }
-  }
-  return flags.size || fg || bg ? { flags: [...flags].join(" "), fg, bg } : PLAIN;
-}
-
-/**
- * @param {number} code
- * @param {number} dark
- * @param {number} bright
- * @returns {string | undefined}
- */
-function basic(code, dark, bright) {
-  if (code >= dark && code < dark + 8) {
-    return String(code - dark);
-  }
-  return code >= bright && code < bright + 8 ? String(code - bright + 8) : undefined;
-}
-
-/** @param {number[]} codes what follows 38 or 48; its own part is taken from it */
-function extended(codes) {
-  const kind = codes.shift();
-  if (kind === 5) {
-    return indexed(codes.shift() ?? 0);
-  }
-  if (kind === 2) {
-    const [red, green, blue] = codes.splice(0, 3);
-    return hex(red ?? 0, green ?? 0, blue ?? 0);
-  }
-  return "";
-}
-
-/** @param {number} index of xterm's 256 colours */
-function indexed(index) {
-  if (index < 16) {
-    return String(index);
-  }
-  if (index >= 232) {
-    const grey = 8 + (index - 232) * 10;
-    return hex(grey, grey, grey);
-  }
-  const level = (/** @type {number} */ part) => (part ? 55 + part * 40 : 0);
-  const cube = index - 16;
-  return hex(level(Math.floor(cube / 36)), level(Math.floor(cube / 6) % 6), level(cube % 6));
-}
-
-/** @param {number[]} parts */
-function hex(...parts) {
-  return "#" + parts.map((part) => Math.max(0, Math.min(255, part | 0)).toString(16).padStart(2, "0")).join("");
+/** @param {string} text */
+function width(text) {
+  return /[\ud800-\udbff]/.test(text) ? Array.from(text).length : text.length;
 }

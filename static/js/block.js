@@ -1,8 +1,8 @@
 /** One result in the scroll: a command, its output as it streams, how it ended, and what can be done with it. */
 
-import { AnsiText } from "./ansi.js";
 import { copyText } from "./clipboard.js";
 import { element, notice } from "./dialog.js";
+import { Output } from "./output.js";
 
 /**
  * @typedef {Object} Actions
@@ -17,8 +17,7 @@ export class Block {
   running = true;
   started;
 
-  #text;
-  #output = element("pre", { className: "output" });
+  #output = new Output();
   #dropped = element("div", { className: "dropped", hidden: true });
   #result = element("span", { className: "result" }, "running");
   #stop = element("button", { type: "button" }, "Stop");
@@ -37,7 +36,6 @@ export class Block {
   constructor(prompt, command, started, { stop, rerun, input, eof } = {}) {
     this.command = command;
     this.started = started;
-    this.#text = new AnsiText(this.#output);
     const tools = element("span", { className: "tools" });
     const copy = element("button", { type: "button" }, "Copy");
     copy.addEventListener("click", () => void this.#copy());
@@ -57,7 +55,7 @@ export class Block {
       { className: "block running", "aria-label": `${prompt} ${command}` },
       element("header", {}, shown, this.#result, tools),
       this.#dropped,
-      this.#output,
+      this.#output.element,
     );
     if (input) {
       this.#offerInput(input, eof);
@@ -78,10 +76,10 @@ export class Block {
    * @param {boolean} [stderr]
    */
   text(text, stderr = false) {
-    this.#text.write(text, stderr);
-    if (this.#text.dropped) {
+    this.#output.write(text, stderr);
+    if (this.#output.dropped) {
       this.#dropped.hidden = false;
-      this.#dropped.textContent = `${this.#text.dropped.toLocaleString()} lines above are not shown`;
+      this.#dropped.textContent = `${this.#output.dropped.toLocaleString()} lines above are not shown`;
     }
   }
 
@@ -107,7 +105,7 @@ export class Block {
 
   /** What it has said, as text. */
   get said() {
-    return this.#output.textContent ?? "";
+    return this.#output.text;
   }
 
   /**
@@ -142,7 +140,7 @@ export class Block {
     if (await copyText(this.said)) {
       notice("Copied.");
     } else {
-      getSelection()?.selectAllChildren(this.#output);
+      getSelection()?.selectAllChildren(this.#output.element);
       notice("The browser does not let this page copy; the text is selected.");
     }
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ expect.set_options(timeout=PATIENCE * 1000)
 
 def profile(home: Path) -> Path:
     """Give the account of a test a prompt that can be recognised."""
-    home.joinpath(".bash_profile").write_text(f"PS1='{PROMPT}'\nunset PROMPT_COMMAND\ncd ~\n")
-    home.joinpath(".profile").write_text(f"PS1='{PROMPT}'\ncd ~\n")
+    home.joinpath(".bash_profile").write_text(f"PS1='{PROMPT}'\nunset PROMPT_COMMAND\nAT_FIRST=$(stty size)\n")
+    home.joinpath(".profile").write_text(f"PS1='{PROMPT}'\nAT_FIRST=$(stty size)\n")
     return home
 
 
@@ -165,6 +166,9 @@ class Visitor:
         self.context.close()
         return [text for text in self.complaints if not (allowed and allowed.search(text))]
 
+
+Arrive = Callable[..., Visitor]
+"""Makes a visitor; keywords are those of Playwright's ``new_context``."""
 
 SCREEN = """() => [...document.querySelectorAll('.terminal .xterm-rows')]
   .filter((rows) => rows.checkVisibility())
