@@ -217,7 +217,7 @@ class World:
         self.log.clear()
         return client
 
-    def opened(self, name: str = "ada", grant: Grant | None = None, **members: object) -> tuple[FakeClient, str]:
+    def opened(self, name: str = "ada", /, grant: Grant | None = None, **members: object) -> tuple[FakeClient, str]:
         """A client with a session of its own, and the session's id; the log is empty."""
         client = self.client(name, grant)
         client.ask("open", client=name, **members)

@@ -110,20 +110,16 @@ class Session:
 
     def detach(self, attendant: Attendant) -> None:
         """*attendant* has left. With the last one, the linger time begins."""
-        if attendant not in self._attendants:
-            return
         self._part(attendant)
         if self._attendants:
             self._presence()
-        else:
+        elif not self.closed:
             self.leave()
 
     def leave(self) -> None:
         """Nobody is attached: the session ends when nobody comes for its linger time."""
         if self.linger:
-            self._leaving = self._house.clock.callLater(
-                self.linger, lambda: self.close(f"nobody was here for {self.linger:g} seconds")
-            )
+            self._leaving = self._house.clock.callLater(self.linger, self._abandoned)
         else:
             self.close("the last client has left")
 
@@ -221,6 +217,10 @@ class Session:
                 self._next(name, queue)
 
     # ---- inside
+
+    def _abandoned(self) -> None:
+        self._leaving = None
+        self.close(f"nobody was here for {self.linger:g} seconds")
 
     def _part(self, attendant: Attendant) -> None:
         self._attendants.pop(attendant, None)
