@@ -30,8 +30,8 @@ def routes() -> Iterator[str]:
     """Every path of the tree as it is built, relative to its root."""
     clock = Clock()
     sessions = Sessions(None, RUNNERS, Limits(), clock, time.time)  # type: ignore[arg-type]
-    credentials = Credentials(Keyring(new_token()), Throttle(clock))  # type: ignore[arg-type]
-    sockets = Sockets(sessions, clock)  # type: ignore[arg-type]
+    credentials = Credentials(Keyring(new_token()), Throttle(clock))
+    sockets = Sockets(sessions, clock)
     tree = Tree(sessions, sockets, static_folder(), credentials, lambda: True)
 
     def below(resource: Resource, path: str) -> Iterator[str]:

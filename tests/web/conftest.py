@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
-from web_wire import World
+from web.web_wire import World
 
 
 @pytest.fixture(autouse=True)

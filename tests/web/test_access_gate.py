@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 from twisted.web.server import Request
 from twisted.web.test.requesthelper import DummyChannel
-from web_wire import BEARER, HTML, OURS, TOKEN, UPGRADE, World, pending
+from web.web_wire import BEARER, HTML, OURS, TOKEN, UPGRADE, World, pending
 
 from webshell.errors import NotAllowed
 from webshell.grant import Grant

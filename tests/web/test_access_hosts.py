@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from web_wire import BEARER, World
+from web.web_wire import BEARER, World
 
 from webshell.web.answers import Malformed, Refused, UnknownHost
 from webshell.web.hosts import Arrival, BadRule, Rules, neighbourhood

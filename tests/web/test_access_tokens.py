@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
-from web_wire import BEARER, HTML, OURS, TOKEN, UPGRADE, World
+from web.web_wire import BEARER, HTML, OURS, TOKEN, UPGRADE, World
 
 from webshell.grant import ALL_RIGHTS, Grant, Right
 from webshell.web.answers import TooManyTries

@@ -21,7 +21,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
-from web_wire import BEARER, TOKEN, UPGRADE, World, parsed
+from web.web_wire import BEARER, TOKEN, UPGRADE, World, parsed
 
 from webshell.certificate import ensure_certificate
 from webshell.web.channel import LINGER_BYTES

@@ -13,7 +13,7 @@ from twisted.cred.checkers import ANONYMOUS, FilePasswordDB, InMemoryUsernamePas
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python import log as old_log
-from web_wire import BEARER, HTML, OURS, TOKEN, UPGRADE, Answer, World, pending
+from web.web_wire import BEARER, HTML, OURS, TOKEN, UPGRADE, Answer, World, pending
 
 from webshell.web.hosts import Rules
 from webshell.web.secure import access_line, without_token
