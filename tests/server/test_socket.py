@@ -16,7 +16,6 @@ from webshell.grant import Grant
 from webshell.service import Shell, policy
 from webshell.web.limits import LimitedSite
 
-
 reactor: Any = installed  # a module to the type checker
 
 
