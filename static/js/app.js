@@ -4,6 +4,7 @@ import { Client } from "./client.js";
 import { Commands } from "./commands.js";
 import { ask, element, notice } from "./dialog.js";
 import { KeyRow } from "./keyrow.js";
+import { fittingSize } from "./measure.js";
 import { Menu } from "./menu.js";
 import { complain, Scroll } from "./scroll.js";
 import { Settings } from "./settings.js";
@@ -17,7 +18,6 @@ import { TerminalView } from "./terminal.js";
 
 const SCROLL = "scroll";
 const LAST_SESSION = "webshell.session";
-const PANEL_PADDING = { across: 26, down: 8 }; // of a terminal's panel and its scroll bar, in pixels
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
@@ -180,25 +180,10 @@ class App {
 
   async newTerminal() {
     try {
-      await this.client.start({ runner: "shell", ...this.#size(), name: `Terminal ${this.terminals.size + 1}` });
+      await this.client.start({ runner: "shell", ...fittingSize(byId("panels"), this.settings.terminal), name: `Terminal ${this.terminals.size + 1}` });
     } catch (error) {
       this.#complain(error);
     }
-  }
-
-  /** Rows and columns that a terminal will have, so that its first prompt is drawn right. */
-  #size() {
-    const { fontFamily, fontSize } = this.settings.terminal;
-    const probe = element("span", { textContent: "W".repeat(32) });
-    Object.assign(probe.style, { position: "absolute", visibility: "hidden", whiteSpace: "pre", fontFamily, fontSize: `${fontSize}px`, lineHeight: "normal" });
-    document.body.append(probe);
-    const { width, height } = probe.getBoundingClientRect();
-    probe.remove();
-    const { clientWidth, clientHeight } = byId("panels");
-    return {
-      rows: Math.max(2, Math.floor((clientHeight - PANEL_PADDING.down) / Math.ceil(height))),
-      cols: Math.max(20, Math.floor((clientWidth - PANEL_PADDING.across) / (width / 32))),
-    };
   }
 
   /**
@@ -225,7 +210,7 @@ class App {
       view.show();
       this.#shown(id, view);
     };
-    this.tabs.add({ id, panel, closable: true, onshow, onhide: () => view.hide() }, record.name);
+    this.tabs.add({ id, panel, closable: this.may("run"), onshow, onhide: () => view.hide() }, record.name);
     if (record.state === "exited") {
       this.tabs.mark(id, "exited");
     }

@@ -63,7 +63,7 @@ export class StatusBar {
       case "waiting": {
         const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
         const what = /reached/.test(detail) ? "The server cannot be reached." : `The connection was lost: ${detail}.`;
-        return [`${what} Nothing is lost. Trying again ${seconds ? `in ${seconds} s` : "now"}.`, now()];
+        return [`${what} Trying again ${seconds ? `in ${seconds} s` : "now"}.`, now()];
       }
       case "offline":
         return ["You are offline. It goes on by itself when the network is back.", now()];
