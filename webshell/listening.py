@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from twisted.internet.endpoints import quoteStringArgument
+from twisted.internet.endpoints import quoteStringArgument, serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
 
 _PART = re.compile(r"((?:[^:\\]|\\.)*)(?::|\Z)", re.DOTALL)
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
@@ -44,7 +45,8 @@ class Listener:
         port = keywords.get("port", plain[0] if plain else "")
         kind = parts[0] if parts else ""
         tcp = kind in ("tcp", "tcp6", "ssl") and port.isdecimal()
-        return cls(description, kind, keywords.get("interface", ""), int(port) if tcp else None)
+        interface = keywords.get("interface", "::" if kind == "tcp6" else "")
+        return cls(description, kind, interface, int(port) if tcp else None)
 
     @property
     def local(self) -> bool:
@@ -75,13 +77,28 @@ class Listener:
             host, port = self.interface, self.port
         return address(host, port, secure=self.secure) if port and not self.wrapped else self.description
 
+    def endpoint(self, reactor: object) -> IStreamServerEndpoint:
+        """What listens there.
+
+        :raises ValueError: the description is wrong; the text says what would be right.
+        """
+        try:
+            endpoint: IStreamServerEndpoint = serverFromString(reactor, self.description)
+        except Exception as error:  # whatever a plugin raises about what was written
+            reason = f"{type(error).__name__}: {error}" if isinstance(error, LookupError | RuntimeError) else error
+            raise ValueError(
+                f"--listen {self.description}: {reason}. "
+                "Write a Twisted endpoint, for example tcp:8080:interface=127.0.0.1"
+            ) from None
+        return endpoint
+
     def with_certificate(self, file: str) -> Listener:
         """The same over TLS, with key and certificate from *file*; unchanged if it is not plain TCP."""
         if self.kind not in ("tcp", "tcp6") or self.wrapped:
             return self
         quoted = quoteStringArgument(file)
         rest = self.description[len(self.kind) :]
-        if self.kind == "tcp6" and not self.interface:
+        if self.kind == "tcp6" and "interface=" not in rest:
             rest += ":interface=" + quoteStringArgument("::")
         return Listener.parse(f"ssl{rest}:privateKey={quoted}:certKey={quoted}")
 

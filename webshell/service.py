@@ -10,12 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from twisted.application.service import Service
-from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.checkers import ICredentialsChecker, InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import InvalidAuthArgumentString, InvalidAuthType, makeChecker
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -130,6 +129,10 @@ def _checker(text: str) -> ICredentialsChecker:
         raise StartError(f"--auth {kind}: there is no such checker; --help-auth lists them") from None
     except (InvalidAuthArgumentString, TypeError, ValueError) as error:
         raise StartError(f"--auth {kind}: {error}; see --help-auth-type {kind}") from None
+    if isinstance(
+        checker, InMemoryUsernamePasswordDatabaseDontUse
+    ):  # its factory keeps text, and it is asked for bytes
+        checker.users = {os.fsencode(name): os.fsencode(password) for name, password in checker.users.items()}
     if IUsernamePassword not in checker.credentialInterfaces:
         raise StartError(f"--auth {kind}: this checker does not take a name and a password")
     return checker
@@ -146,6 +149,7 @@ class ShellService(Service):
         """
         self.failed = False
         self.stopping = False
+        self._listening = False
         self._reactor = reactor
         self._config = config
         self._announce = announce
@@ -156,7 +160,10 @@ class ShellService(Service):
         if config.self_signed:
             certificate = self._certificate()
             self._listeners = [listener.with_certificate(certificate) for listener in self._listeners]
-        self._endpoints = [_endpoint(reactor, listener) for listener in self._listeners]
+        try:
+            self._endpoints = [listener.endpoint(reactor) for listener in self._listeners]
+        except ValueError as error:
+            raise StartError(str(error)) from None
         self.shell = Shell(reactor, config, self._policy)
         self._site = LimitedSite(
             self.shell.resource,
@@ -173,12 +180,19 @@ class ShellService(Service):
 
     def privilegedStartService(self) -> None:
         """Listen, while ports under 1024 may still be bound."""
+        self._listening = True
         at_once: list[Failure] = []
         starting = gatherResults([self._listen(endpoint) for endpoint in self._endpoints], consumeErrors=True)
         starting.addCallbacks(lambda _: self._up(), self._broken if self._reactor.running else at_once.append)
         starting.addErrback(_logged)
         for failure in at_once:  # not in a callback: a Deferred would swallow what this raises
             self._broken(failure)
+
+    def startService(self) -> None:
+        """Listen now, if nobody asked for it before; ``twist`` does not."""
+        super().startService()
+        if not self._listening:
+            self.privilegedStartService()
 
     def stopService(self) -> Deferred[None]:
         """Stop listening, then everything."""
@@ -230,14 +244,15 @@ class ShellService(Service):
 
     def _broken(self, failure: Failure) -> None:
         self.failed = True
-        text = str(failure.value.subFailure.value)  # type: ignore[union-attr]
+        error, listener = failure.value.subFailure.value, self._listeners[failure.value.index]  # type: ignore[union-attr]
+        text = f"--listen {listener.description}: {str(error).rstrip('.')}"
         if self._reactor.running:
-            log.error("cannot listen: {text}", text=text)
+            log.error("{text}", text=text)
             self._reactor.stop()
             return
         if self._daemon:
-            raise StartError(text)  # twistd tells it the terminal that the daemon has left, a hundred characters of it
-        raise SystemExit(f"webshell: {text} Choose another address with --listen, for example --listen tcp:8081")
+            raise StartError(str(error))  # twistd tells it the terminal that we have left, a hundred characters of it
+        raise SystemExit(f"webshell: {text}. Choose another address, for example --listen tcp:8081:interface=127.0.0.1")
 
     def _up(self) -> None:
         if not masking_is_fast():
@@ -265,17 +280,6 @@ class ShellService(Service):
             lines = invitation([line.strip() for line in lines], keyring.token, keyring.view_token)
         for line in ["webshell is at", *lines]:
             self._announce(line)
-
-
-def _endpoint(reactor: Any, listener: Listener) -> IStreamServerEndpoint:
-    try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, listener.description)
-    except Exception as error:  # whatever a plugin raises about what was written
-        reason = f"{type(error).__name__}: {error}" if isinstance(error, LookupError | RuntimeError) else error
-        raise StartError(
-            f"--listen {listener.description}: {reason}. Write a Twisted endpoint, for example {DEFAULT_LISTEN[0]}"
-        ) from None
-    return endpoint
 
 
 def _passed_on(result: Any, done: Deferred[None]) -> Any:

@@ -23,11 +23,10 @@ class Options(usage.Options, AuthOptionMixin):
     synopsis = "[options]"
     longdesc = (
         "Serves terminals and commands of this machine to browsers. With no options it listens on 127.0.0.1:8080 "
-        "and prints a link that lets you in. "
-        "Each option can also be a WEBSHELL_ environment variable (WEBSHELL_LISTEN, WEBSHELL_TOKEN_FILE ...) and a key "
-        "of the file that --config names (listen, token_file ...). What may be given several times is a list there, and "
-        "some have the plural for it: origins, hosts, proxies, frame_ancestors. An option goes before the environment, "
-        "and that before the file."
+        "and prints a link that lets you in. Each option can also be a WEBSHELL_ environment variable "
+        "(WEBSHELL_LISTEN, WEBSHELL_TOKEN_FILE ...) and a key of the file that --config names (listen, token_file "
+        "...). What may be given several times is a list there; some have the plural for it: origins, hosts, "
+        "proxies, frame_ancestors. An option goes before the environment, and that before the file."
     )
 
     optFlags: ClassVar = [

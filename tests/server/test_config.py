@@ -1,0 +1,203 @@
+"""Settings from four places, each of them read, and each mistake told by its name."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webshell.config import DEFAULT_LISTEN, Config, ConfigError, load
+from webshell.limits import Limits
+from webshell.messages import Start
+from webshell.runners import RUNNERS
+from webshell.tap import Options
+
+SETTINGS: dict[str, tuple[Any, Any, Any]] = {
+    # by name: as an option, in the environment, in a file; each differs
+    "listen": (["tcp:1"], ("tcp:2", "tcp:3"), ["tcp:4"]),
+    "origins": (["https://a.example"], ("https://b.example",), ["https://c.example"]),
+    "hosts": (["a"], ("b", "c"), ["d"]),
+    "proxies": (["127.0.0.1"], ("unix",), ["::1"]),
+    "token_file": ("a", "b", "c"),
+    "auth": (["memory:a:b"], ("memory:c:d",), ["memory:e:f"]),
+    "no_auth": (1, False, True),
+    "self_signed": ("a.pem", "b.pem", "c.pem"),
+    "frame_ancestors": (["https://a.example"], ("https://b.example",), ["https://c.example"]),
+    "connections": ("10", 20, 30),
+}
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "webshell.toml"
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+def toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def in_environment(value: object) -> str:
+    return " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def read(option: object) -> object:
+    """An option's value as the configuration has it."""
+    return tuple(option) if isinstance(option, list) else option
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    assert load({}, {}) == Config()
+    assert load(Options(), {}) == Config()
+    assert Config().listen == DEFAULT_LISTEN == ("tcp:8080:interface=127.0.0.1",)
+    assert not Config().no_auth
+
+
+def test_every_setting_is_tested_here() -> None:
+    assert {*SETTINGS, "limits", "runners"} == {field.name for field in dataclasses.fields(Config)}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_an_option_goes_before_the_environment_and_that_before_the_file(name: str, tmp_path: Path) -> None:
+    option, variable, value = SETTINGS[name]
+    file = write(tmp_path, f"{name} = {toml(value)}\n")
+    environment = {f"WEBSHELL_{name.upper()}": in_environment(variable)}
+    assert getattr(load({}, {}, file), name) == read(value)
+    assert getattr(load({}, environment, file), name) == read(variable)
+    first = getattr(load({name: option}, environment, file), name)
+    assert first == (int(option) if name == "connections" else read(option))
+
+
+def test_the_environment_may_name_the_file_and_an_option_goes_before_it(tmp_path: Path) -> None:
+    environment = {"WEBSHELL_CONFIG": write(tmp_path, 'hosts = ["a"]\n')}
+    assert load({}, environment).hosts == ("a",)
+    other = tmp_path / "other.toml"
+    other.write_text('hosts = ["b"]\n')
+    assert load({}, environment, str(other)).hosts == ("b",)
+
+
+def test_limits_come_from_the_file(tmp_path: Path) -> None:
+    wanted = {field.name: number + 1 for number, field in enumerate(dataclasses.fields(Limits))}
+    text = "[limits]\n" + "".join(f"{name} = {value}\n" for name, value in wanted.items())
+    assert load({}, {}, write(tmp_path, text)).limits == Limits(**wanted)
+    assert load({}, {}, write(tmp_path, "[limits]\ngrace = 0.5\n")).limits == Limits(grace=0.5)
+
+
+def test_runners_of_the_file_join_the_built_in_ones(tmp_path: Path) -> None:
+    text = """
+        [runners.sql]
+        argv = ["sqlite3", "-cmd", "{line}"]
+        pty = true
+        cwd = "/srv"
+        env = {PAGER = "cat"}
+        [runners.top]
+        argv = ["top"]
+    """
+    runners = load({}, {}, write(tmp_path, text)).runners
+    assert runners.keys() == {*RUNNERS, "sql", "top"}
+    command = runners["sql"](Start("sql", line="select 1", env={"A": "b"}))
+    assert command.argv == ("sqlite3", "-cmd", "select 1")
+    assert command.size is not None
+    assert (command.cwd, command.env) == ("/srv", {"PAGER": "cat", "A": "b"})
+    assert runners["top"](Start("top", argv=("-b",))).argv == ("top", "-b")
+    assert runners["top"](Start("top")).size is None
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("listen = 'tcp:1'", "listen must be a list of strings"),
+        ("listen = [1]", "listen must be a list of strings"),
+        ("listen = []", "listen is empty"),
+        ("token_file = 1", "token_file must be a string"),
+        ("no_auth = 'perhaps'", "no_auth must be true or false"),
+        ("no_auth = 2", "no_auth must be true or false"),
+        ("connections = 0", "connections must be a whole number of at least 1"),
+        ("connections = 1.5", "connections must be a whole number of at least 1"),
+        ("connections = true", "connections must be a whole number of at least 1"),
+        ("colour = 'red'", "there is no setting 'colour'; there are: auth, connections,"),
+        ("limits = 3", "limits must be a table"),
+        ("[limits]\nspeed = 1", "there is no limit 'speed'; there are: sessions,"),
+        ("[limits]\nsessions = -1", "limits.sessions must be a whole number of at least 1"),
+        ("[limits]\nsessions = 1.5", "limits.sessions must be a whole number of at least 1"),
+        ("[limits]\nlinger = -1", "limits.linger must be a number of seconds"),
+        ("[limits]\nlinger = nan", "limits.linger must be a number of seconds"),
+        ("[limits]\ngrace = inf", "limits.grace must be a number of seconds"),
+        ("[limits]\ngrace = true", "limits.grace must be a number of seconds"),
+        ("runners = ['a']", "runners must be a table of tables"),
+        ("[runners.sh]\nargv = ['zsh']", "runners.sh: there is a built-in runner of this name"),
+        ("[runners]\nx = 1", "runners.x may have 'argv', 'pty', 'cwd' and 'env'"),
+        ("[runners.x]\nargs = []", "runners.x may have 'argv', 'pty', 'cwd' and 'env'"),
+        ("[runners.x]\npty = true", "runners.x.argv must be a list of strings"),
+        ("[runners.x]\nargv = []", "runners.x.argv is empty"),
+        ("[runners.x]\nargv = ['a']\npty = 'perhaps'", "runners.x.pty must be true or false"),
+        ("[runners.x]\nargv = ['a']\ncwd = 1", "runners.x.cwd must be a string"),
+        ("[runners.x]\nargv = ['a']\nenv = {A = 1}", "runners.x.env must be a table of strings"),
+        ("listen = [", "webshell.toml: "),
+        ("\udcff", "webshell.toml: "),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(text: str, complaint: str, tmp_path: Path) -> None:
+    path = tmp_path / "webshell.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ConfigError) as error:
+        load({}, {}, str(path))
+    assert complaint in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be read.*No such file"):
+        load({}, {}, str(tmp_path / "nothing.toml"))
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "complaint"),
+    [
+        ({"connections": "many"}, {}, "--connections must be a whole number of at least 1"),
+        ({"connections": "0"}, {}, "--connections must be"),
+        ({}, {"WEBSHELL_CONNECTIONS": "-5"}, "WEBSHELL_CONNECTIONS must be"),
+        ({}, {"WEBSHELL_NO_AUTH": "maybe"}, "WEBSHELL_NO_AUTH must be true or false"),
+        ({}, {"WEBSHELL_LISTEN": " "}, "listen is empty"),
+    ],
+)
+def test_what_is_wrong_elsewhere_is_named(
+    options: dict[str, object], environment: dict[str, str], complaint: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        load(options, environment)
+    assert complaint in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["1", "true", "Yes", "TRUE"])
+def test_a_flag_of_the_environment_is_true_in_several_ways(text: str) -> None:
+    assert load({}, {"WEBSHELL_NO_AUTH": text}).no_auth
+
+
+@pytest.mark.parametrize("text", ["0", "false", "No", ""])
+def test_and_false(text: str) -> None:
+    assert not load({}, {"WEBSHELL_NO_AUTH": text}).no_auth
+
+
+@given(st.integers(min_value=1, max_value=10**6))
+def test_one_address_gets_a_tenth_of_the_connections_or_a_hundred(connections: int) -> None:
+    one = Config(connections=connections).connections_of_address
+    assert one <= connections
+    assert one == min(connections, max(100, connections // 10))
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*SETTINGS]), VALUES))
+def test_whatever_an_option_holds_it_is_read_or_refused(options: dict[str, object]) -> None:
+    with suppress(ConfigError):
+        assert isinstance(load(options, {}), Config)
