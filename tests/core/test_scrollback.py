@@ -209,9 +209,9 @@ def test_what_is_skipped_counts_too() -> None:
 
 def test_asking_changes_nothing() -> None:
     scrollback = Scrollback(8, terminal=True)
-    scrollback.add(1, b"\x1b[?104")
-    scrollback.add(2, b"9h\nabcde")
-    assert scrollback.after_gap() == scrollback.after_gap() == (9, "\x1b[?1049h")
+    scrollback.add(1, b"\x1b]2;\xe2\x82")
+    scrollback.add(2, b"\xac is the title")
+    assert scrollback.after_gap() == scrollback.after_gap() == (7, "\x1b]2;€")
 
 
 TEXT = "naïve \x1b[1mbold\x1b[0m €uro 😀\x1b]2;title\x07 end\nline two\r\n\x1b[?25lhidden".encode()

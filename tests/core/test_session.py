@@ -451,7 +451,7 @@ def test_close_ends_everything_and_tells_everybody() -> None:
         ("bob", {"type": "closed", "reason": "it was ended by a client"}),
     ]
     assert (world.sessions.kept, world.sessions.running) == (0, 1)  # what is still ending counts
-    bob.ask("start", runner="sh", line="x")
+    bob.ask("detach", id=1)
     assert world.heard("bob")[0]["code"] == "no-session"
     bob.connection.closed()
     world.children[2].parent.wrote(1, b"unheard")
