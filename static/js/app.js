@@ -135,6 +135,7 @@ class App {
     this.#status.session(null);
     history.replaceState(null, "", `#s=${encodeURIComponent(event.session)}`);
     localStorage.setItem(LAST_SESSION, event.session);
+    const shown = sessionStorage.getItem(`webshell.tab.${event.session}`); // before what goes shows another
     if (!resumed) {
       this.#reset();
     }
@@ -142,13 +143,13 @@ class App {
       const view = this.terminals.get(record.process);
       if (view) {
         view.attached(record, resumed);
-      } else if (!resumed || record.pty) {
+      } else if (record.pty || !this.scroll.has(record.process)) {
         this.#found(record, false);
       }
     }
     if (!resumed) {
       const terminals = this.tabs.ids.filter((id) => id !== SCROLL);
-      this.tabs.select(sessionStorage.getItem(`webshell.tab.${event.session}`) ?? terminals.at(-1) ?? SCROLL);
+      this.tabs.select(shown ?? terminals.at(-1) ?? SCROLL);
       if (!this.tabs.current) {
         this.tabs.select(terminals.at(-1) ?? SCROLL);
       }
@@ -206,6 +207,7 @@ class App {
     });
     this.terminals.set(record.process, view);
     const panel = element("div", { className: "terminal-panel" }, view.element);
+    this.#keys.watch(panel);
     const onshow = () => {
       view.show();
       this.#shown(id, view);

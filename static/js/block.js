@@ -20,8 +20,8 @@ export class Block {
   #output = new Output();
   #dropped = element("div", { className: "dropped", hidden: true });
   #result = element("span", { className: "result" }, "running");
-  #stop = element("button", { type: "button" }, "Stop");
-  #input = element("form", {});
+  #stop = element("button", { type: "button", className: "act" }, "Stop");
+  #input = element("form", { className: "act" });
   /** @type {Record<number, TextDecoder>} */
   #decoders = { 1: new TextDecoder(), 2: new TextDecoder() };
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -44,7 +44,7 @@ export class Block {
       tools.append(this.#stop);
     }
     if (rerun) {
-      const again = element("button", { type: "button" }, "Rerun");
+      const again = element("button", { type: "button", className: "act" }, "Rerun");
       again.addEventListener("click", rerun);
       tools.append(again);
     }

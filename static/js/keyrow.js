@@ -11,12 +11,14 @@ export class KeyRow {
   #held = { ctrl: false, alt: false };
   /** @type {Record<string, HTMLElement>} */
   #sticky = {};
+  #type;
 
   /**
    * @param {HTMLElement} row
    * @param {(text: string) => void} type
    */
   constructor(row, type) {
+    this.#type = type;
     for (const [label, value] of KEYS) {
       const button = element("button", { type: "button", tabIndex: -1 }, label);
       button.addEventListener("pointerdown", (event) => event.preventDefault()); // the terminal keeps the focus, and the keyboard stays
@@ -25,15 +27,33 @@ export class KeyRow {
         button.setAttribute("aria-pressed", "false");
         button.addEventListener("click", () => this.#hold(value, !this.#held[value]));
       } else {
-        button.addEventListener("click", () => type(this.apply(value)));
+        button.addEventListener("click", () => type(this.#applied(value)));
       }
       row.append(button);
     }
   }
 
-  /** Whether Ctrl or Alt waits for a key. */
-  get waiting() {
-    return this.#held.ctrl || this.#held.alt;
+  /**
+   * What is held applies to what is typed there, too.
+   *
+   * @param {HTMLElement} place
+   */
+  watch(place) {
+    place.addEventListener("keydown", (event) => !event.isComposing && this.#catch(event, event.key), { capture: true });
+    // a touch keyboard tells no keys, only what it would insert
+    place.addEventListener("beforeinput", (event) => this.#catch(event, event.data ?? ""), { capture: true });
+  }
+
+  /**
+   * @param {Event} event
+   * @param {string} text that it would type
+   */
+  #catch(event, text) {
+    if ((this.#held.ctrl || this.#held.alt) && [...text].length === 1) {
+      event.preventDefault();
+      event.stopPropagation();
+      this.#type(this.#applied(text));
+    }
   }
 
   /**
@@ -41,7 +61,7 @@ export class KeyRow {
    *
    * @param {string} text
    */
-  apply(text) {
+  #applied(text) {
     const { ctrl, alt } = this.#held;
     this.#hold("ctrl", false);
     this.#hold("alt", false);

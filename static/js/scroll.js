@@ -79,6 +79,11 @@ export class Scroll {
 
   // ---- what happens to processes without a terminal
 
+  /** @param {number} process */
+  has(process) {
+    return this.#blocks.has(process) || this.#python.owns(process);
+  }
+
   /** @param {ProcessRecord} record it was started, or was there */
   found(record) {
     if (record.name === PYTHON) {

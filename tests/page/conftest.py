@@ -40,7 +40,7 @@ def arrive(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Callabl
         return visitors[-1]
 
     yield arrives
-    allowed = CUT_OFF if request.node.get_closest_marker("cuts_off") else None
+    allowed = CUT_OFF if getattr(request.module, "CUTS_OFF", False) else None
     assert [complaint for visitor in visitors for complaint in visitor.leave(allowed)] == []
 
 
