@@ -12,6 +12,9 @@ from typing import Any
 from webshell.limits import Limits
 from webshell.runners import RUNNERS, Row, Runner
 
+_LEAST = {"scrollback": 128 << 10, "window": 128 << 10}
+"""Bytes: a client acknowledges in steps of up to 64 kB; with less than two of them it would wait for itself."""
+
 DEFAULT_LISTEN = ("tcp:8080:interface=127.0.0.1",)
 
 
@@ -142,6 +145,9 @@ def _limits(name: str, value: object) -> Limits:
     read: dict[str, Any] = {
         key: (_seconds if known[key] == "float" else _count)(f"{name}.{key}", v) for key, v in value.items()
     }
+    for key, least in _LEAST.items():
+        if read.get(key, least) < least:
+            raise ConfigError(f"{name}.{key} must be at least {least}")
     return Limits(**read)
 
 

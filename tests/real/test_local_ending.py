@@ -241,7 +241,6 @@ class Ending(LocalCase):
         before = (
             descriptors(),
             zombies(),
-            sorted(os.listdir("/dev/pts")),
             self.threads(),
             len(reactor.getDelayedCalls()),
         )
@@ -253,7 +252,6 @@ class Ending(LocalCase):
         after = (
             descriptors(),
             zombies(),
-            sorted(os.listdir("/dev/pts")),
             self.threads(),
             len(reactor.getDelayedCalls()),
         )

@@ -3,8 +3,8 @@
 Without arguments each line of input is one line of Python, as at the interactive prompt but without prompts: a compound
 statement ends with an empty line. With ``--blocks`` each line is a JSON string that holds a block of source. Standard
 output then carries marks, as shells with VS Code's and FinalTerm's integration make them: before each block its time
-and source (``OSC 633 ; P ; Started=seconds``, ``OSC 633 ; E ; source``), after it the time and the status, 0, or 1 when it
-raised (``OSC 633 ; P ; Ended=seconds``, ``OSC 133 ; D ; status``).
+and source (``OSC 633 ; P ; Started=seconds``, ``OSC 633 ; E ; source``), after it the time and the status, 0, or 1 when
+it raised (``OSC 633 ; P ; Ended=seconds``, ``OSC 133 ; D ; status``).
 
 User code shares the standard input: ``input()`` reads the next line.
 """
