@@ -393,7 +393,7 @@ class Hasty:
     """A reactor whose children end before spawnProcess returns."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return getattr(reactor, name)  # type: ignore[no-any-return]
+        return getattr(reactor, name)
 
     def spawnProcess(self, protocol: Any, *words: Any, **options: Any) -> Any:
         transport = reactor.spawnProcess(protocol, *words, **options)

@@ -107,7 +107,7 @@ class Full:
         self._number = number
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return getattr(reactor, name)  # type: ignore[no-any-return]
+        return getattr(reactor, name)
 
     def spawnProcess(self, *words: Any, **options: Any) -> Any:
         raise OSError(self._number, os.strerror(self._number))
