@@ -22,13 +22,15 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-CUT_OFF = re.compile(r"WebSocket connection to .* failed|Failed to load resource: (net::ERR_|the server responded with a status of 401)")
+CUT_OFF = re.compile(
+    r"WebSocket connection to .* failed|Failed to load resource: (net::ERR_|the server responded with a status of 401)"
+)
 """What Chromium itself says when there is no server; the page cannot keep it from it."""
 
 expect.set_options(timeout=PATIENCE * 1000)
 
 
-def profile(home: Path) -> Path:
+def home_for(home: Path) -> Path:
     """Give the account of a test a prompt that can be recognised."""
     home.joinpath(".bash_profile").write_text(f"PS1='{PROMPT}'\nunset PROMPT_COMMAND\nAT_FIRST=$(stty size)\n")
     home.joinpath(".profile").write_text(f"PS1='{PROMPT}'\nAT_FIRST=$(stty size)\n")
@@ -43,10 +45,10 @@ def fresh_session(server: Server) -> str:
 
 
 class Visitor:
-    """One person: a browser profile of their own, and one page."""
+    """One person with one page."""
 
-    def __init__(self, browser: Browser, **options: Any) -> None:
-        self.context: BrowserContext = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+    def __init__(self, context: BrowserContext) -> None:
+        self.context = context
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE * 1000)
         self.complaints: list[str] = []
@@ -162,9 +164,14 @@ class Visitor:
         return self.page.url.split("#s=")[1]
 
     def leave(self, allowed: re.Pattern[str] | None) -> list[str]:
-        """Close the browser. Returns the complaints in its console that are not *allowed*."""
-        self.context.close()
+        """Close the page. Returns the complaints in its console that are not *allowed*."""
+        self.page.close()
         return [text for text in self.complaints if not (allowed and allowed.search(text))]
+
+
+def profile_of(browser: Browser, **options: Any) -> BrowserContext:
+    """A browser profile, with nothing in it; *options* are those of Playwright's ``new_context``."""
+    return browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
 
 
 Arrive = Callable[..., Visitor]

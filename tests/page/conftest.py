@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import ARGUMENTS, CUT_OFF, Visitor, fresh_session, profile
 from needs import need
-from playwright.sync_api import Browser, sync_playwright
+from page.browsing import ARGUMENTS, CUT_OFF, Arrive, Visitor, fresh_session, home_for, profile_of
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from wire import Server
 
 
@@ -26,28 +26,47 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for a module: each visitor gets a session of their own. First the browser: without it, no server."""
-    with Server(profile(tmp_path_factory.mktemp("home"))) as running:
+    with Server(home_for(tmp_path_factory.mktemp("home"))) as running:
         yield running
 
 
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """The browser profile that Anna uses in all tests of a module: what it has loaded once it need not load again."""
+    context = profile_of(browser)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def arrive(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Callable[..., Visitor]]:
-    """Make visitors; keywords are those of Playwright's ``new_context``."""
+def visitors(request: pytest.FixtureRequest) -> Iterator[list[Visitor]]:
+    """Who is there. When they leave, nothing may have been complained about in their consoles."""
     visitors: list[Visitor] = []
-
-    def arrives(**options: Any) -> Visitor:
-        visitors.append(Visitor(browser, **options))
-        return visitors[-1]
-
-    yield arrives
+    yield visitors
     allowed = CUT_OFF if getattr(request.module, "CUTS_OFF", False) else None
     assert [complaint for visitor in visitors for complaint in visitor.leave(allowed)] == []
 
 
 @pytest.fixture
-def anna(arrive: Callable[..., Visitor], server: Server) -> Visitor:
+def arrive(browser: Browser, visitors: list[Visitor]) -> Iterator[Arrive]:
+    """Make a visitor with a new browser profile."""
+    contexts: list[BrowserContext] = []
+
+    def arrives(**options: Any) -> Visitor:
+        contexts.append(profile_of(browser, **options))
+        visitors.append(Visitor(contexts[-1]))
+        return visitors[-1]
+
+    yield arrives
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def anna(context: BrowserContext, visitors: list[Visitor], server: Server) -> Visitor:
     """The operator, in a fresh session of her own, before a terminal's prompt."""
-    return arrive().enter(server, f"#s={fresh_session(server)}").at_prompt()
+    visitors.append(Visitor(context))
+    return visitors[-1].enter(server, f"#s={fresh_session(server)}").at_prompt()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browsing import Arrive, Visitor, fresh_session, profile
+from page.browsing import Arrive, Visitor, fresh_session, home_for
 from playwright.sync_api import Browser, expect
 from wire import Server
 
@@ -89,7 +89,7 @@ def proxy(browser: Browser) -> Iterator[Proxy]:
 @pytest.fixture(scope="module")
 def server(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """It is reached through the proxy."""
-    with Server(profile(tmp_path_factory.mktemp("home")), "--origin", proxy.origin) as running:
+    with Server(home_for(tmp_path_factory.mktemp("home")), "--origin", proxy.origin) as running:
         parts = urlsplit(running.url)
         proxy.target = (parts.hostname or "", parts.port or 0)
         yield running
@@ -104,7 +104,9 @@ def far_anna(arrive: Arrive, server: Server, proxy: Proxy) -> Visitor:
 
 
 def test_a_cut_and_everything_is_there_again(far_anna: Visitor, proxy: Proxy, home: Path) -> None:
-    far_anna.runs("echo before; i=0; until [ -e go ]; do sleep 0.05; done; seq -s ' ' 1000; echo af''ter").sees("^before$")
+    far_anna.runs("echo before; i=0; until [ -e go ]; do sleep 0.05; done; seq -s ' ' 1000; echo af''ter").sees(
+        "^before$"
+    )
     proxy.cut()
     expect(far_anna.status).to_contain_text(re.compile("Trying again|Connecting"))
     far_anna.sees("^before$")  # what was there stays readable
@@ -153,7 +155,7 @@ def test_offline(far_anna: Visitor, proxy: Proxy) -> None:
 def test_the_server_is_restarted(arrive: Arrive, browser: Browser, tmp_path: Path) -> None:
     token = tmp_path / "token"
     options = ("--token-file", str(token))
-    with Server(profile(tmp_path), *options) as first:
+    with Server(home_for(tmp_path), *options) as first:
         address = urlsplit(first.url)
         visitor = arrive()
         visitor.page.goto(f"{first.url}?token={token.read_text().strip()}")
@@ -171,7 +173,7 @@ def test_the_server_is_restarted(arrive: Arrive, browser: Browser, tmp_path: Pat
 
 
 def test_the_login_is_over(arrive: Arrive, tmp_path: Path) -> None:
-    with Server(profile(tmp_path)) as first:
+    with Server(home_for(tmp_path)) as first:
         address = urlsplit(first.url)
         visitor = arrive().enter(first).at_prompt()
         first.stop()

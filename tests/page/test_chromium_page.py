@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from browsing import Arrive, Visitor, fresh_session
+from page.browsing import Arrive, Visitor, fresh_session
 from playwright.sync_api import Page, expect
 from wire import Server
 
@@ -102,9 +102,7 @@ def test_what_runs_here(anna: Visitor) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_theme_follows_the_system_or_the_choice(
-    arrive: Arrive, server: Server, scheme: str
-) -> None:
+def test_the_theme_follows_the_system_or_the_choice(arrive: Arrive, server: Server, scheme: str) -> None:
     visitor = arrive(color_scheme=scheme).enter(server, f"#s={fresh_session(server)}").at_prompt()
     root = visitor.page.locator("html")
     expect(root).to_have_attribute("data-theme", scheme)
@@ -132,8 +130,10 @@ def test_small_touch_screens(arrive: Arrive, server: Server) -> None:
     visitor.page.evaluate(  # as a touch keyboard does it: no key, only text
         """() => {
           const field = document.activeElement;
-          const fresh = new InputEvent('beforeinput', {data: 'd', inputType: 'insertText', bubbles: true, cancelable: true});
-          if (field.dispatchEvent(fresh)) { throw new Error('the text would be typed as it is'); }
+          const text = {data: 'd', inputType: 'insertText', bubbles: true, cancelable: true};
+          if (field.dispatchEvent(new InputEvent('beforeinput', text))) {
+            throw new Error('the text would be typed as it is');
+          }
         }"""
     )
     visitor.at_prompt()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from browsing import Visitor
+from page.browsing import Visitor
 from playwright.sync_api import Locator, expect
 
 
@@ -100,7 +100,9 @@ def test_a_command_reads_lines(anna: Visitor) -> None:
 
 def test_colours_and_overwriting(anna: Visitor) -> None:
     anna.in_scroll()
-    block = anna.enters(r"printf '10%%\r\033[K100%%\n\033[1;38;2;1;2;3mtrue\033[m \033[31mred\033[m \033[4mline\033[m\n'")
+    block = anna.enters(
+        r"printf '10%%\r\033[K100%%\n\033[1;38;2;1;2;3mtrue\033[m \033[31mred\033[m \033[4mline\033[m\n'"
+    )
     expect(said(block)).to_have_text("100%\ntrue red line\n", use_inner_text=False)
     expect(said(block).get_by_text("true", exact=True)).to_have_css("color", "rgb(1, 2, 3)")
     expect(said(block).get_by_text("true", exact=True)).to_have_css("font-weight", re.compile("[67]00"))

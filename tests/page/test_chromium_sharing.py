@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from browsing import Arrive, Visitor
+from page.browsing import Arrive, Visitor
 from playwright.sync_api import expect
 from wire import Server
 

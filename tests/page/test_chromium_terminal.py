@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from browsing import Arrive, Visitor, fresh_session
 from needs import need
+from page.browsing import Arrive, Visitor, fresh_session
 from playwright.sync_api import expect
 from wire import Server
 
@@ -56,7 +56,7 @@ def test_the_size_is_right_before_the_first_prompt_and_after_a_resize(anna: Visi
     anna.page.wait_for_function(
         "rows => document.querySelectorAll('.terminal .xterm-rows > div').length < rows", arg=first[0]
     )
-    anna.runs("until [ \"$(stty size)\" != '%d %d' ]; do :; done" % first)
+    anna.runs(f"until [ \"$(stty size)\" != '{first[0]} {first[1]}' ]; do :; done")
     second = size(anna, "then")
     assert second[0] == rows_drawn(anna)
     assert second[0] < first[0]
@@ -65,10 +65,13 @@ def test_the_size_is_right_before_the_first_prompt_and_after_a_resize(anna: Visi
 
 def test_true_colour(anna: Visitor) -> None:
     anna.runs(r"printf '\033[38;2;12;200;99mgr''een\033[m\n'").sees("^green$")
-    assert anna.page.evaluate(
-        """() => [...document.querySelectorAll('.terminal .xterm-rows span')]
+    assert (
+        anna.page.evaluate(
+            """() => [...document.querySelectorAll('.terminal .xterm-rows span')]
             .find((span) => span.textContent === 'green').style.color"""
-    ) == "rgb(12, 200, 99)"
+        )
+        == "rgb(12, 200, 99)"
+    )
 
 
 def test_wide_characters_and_emoji(anna: Visitor) -> None:
@@ -90,7 +93,9 @@ def test_a_megabyte_pasted_arrives_intact(anna: Visitor, home: Path) -> None:
 
 def test_ctrl_c_ends_a_flood_at_once(anna: Visitor) -> None:
     anna.runs("yes").sees(r"(^y$\n){10}")
-    anna.page.wait_for_function("end => performance.now() > end", arg=anna.page.evaluate("performance.now()") + FLOOD_SECONDS * 1000)
+    anna.page.wait_for_function(
+        "end => performance.now() > end", arg=anna.page.evaluate("performance.now()") + FLOOD_SECONDS * 1000
+    )
     began = time.monotonic()
     anna.presses("Control+c").types("echo ba''ck", "Enter").sees("^back$")
     assert time.monotonic() - began < BACK_SECONDS
@@ -101,10 +106,9 @@ def test_reload_in_the_middle_of_top(anna: Visitor) -> None:
     anna.runs("top -d 0.3").sees("load average")
     anna.reload()
     anna.sees("load average")
-    before = anna.screen
     anna.page.wait_for_function(  # it goes on, and does not stand still
-        "before => [...document.querySelectorAll('.terminal .xterm-rows')].some((rows) => rows.children[0].textContent !== before)",
-        arg=before.split("\n")[0],
+        "before => document.querySelector('.terminal:not([hidden]) .xterm-rows > div').textContent !== before",
+        arg=anna.terminal.locator(".xterm-rows > div").first.text_content(),
     )
     anna.terminal.locator("textarea").focus()
     anna.types("q").at_prompt()
