@@ -1,9 +1,10 @@
-/** What a command says, as DOM: a line is a child, the first ones go when there are too many. */
+/** What a command says, as DOM: lines in groups; the first ones go when there are too many. */
 
 import { AnsiLines } from "./ansi.js";
 import { PLAIN } from "./sgr.js";
 
 const MAX_LINES = 10000; // of one block; a browser lays out more only slowly
+const GROUP_LINES = 64; // are laid out together
 const MAX_CHARACTERS = 4 << 20; // of one block, in fewer and longer lines
 
 /** @typedef {import("./ansi.js").Run} Run */
@@ -17,7 +18,7 @@ export class Output {
   /** @type {number[]} characters of each line that is shown and has ended */
   #lengths = [];
   #characters = 0;
-  /** @type {HTMLElement | null} the line that has not ended */
+  /** @type {HTMLElement | null} the line that has not ended, the last one */
   #current = null;
 
   constructor() {
@@ -42,7 +43,7 @@ export class Output {
       this.#append(ended);
     }
     if (current.length || this.#current) {
-      this.#current ??= this.element.appendChild(document.createElement("span"));
+      this.#current ??= this.#open().appendChild(document.createElement("span"));
       this.#current.replaceChildren(...current.map(drawn));
     }
   }
@@ -50,20 +51,44 @@ export class Output {
   /** @param {Run[][]} ended */
   #append(ended) {
     const skipped = Math.max(0, ended.length - MAX_LINES); // would be dropped at once
-    const fresh = ended.slice(skipped).map((runs) => {
-      const line = document.createElement("span");
-      line.append(...runs.map(drawn), "\n");
-      this.#lengths.push(line.textContent?.length ?? 0);
-      this.#characters += this.#lengths.at(-1) ?? 0;
-      return line;
-    });
-    this.element.append(...fresh);
+    const fresh = ended.slice(skipped);
+    for (let begin = 0; begin < fresh.length; ) {
+      const group = this.#open();
+      const lines = fresh.slice(begin, begin + GROUP_LINES - group.childElementCount);
+      group.append(...lines.map((runs) => this.#line(runs)));
+      begin += lines.length;
+    }
     this.dropped += skipped;
     while (this.#lengths.length > MAX_LINES || (this.#characters > MAX_CHARACTERS && this.#lengths.length > 1)) {
-      this.#characters -= this.#lengths.shift() ?? 0;
-      this.element.firstElementChild?.remove();
-      this.dropped += 1;
+      this.#drop();
     }
+  }
+
+  /** @returns {Element} where the next line goes: what is complete need not be laid out again */
+  #open() {
+    const last = this.element.lastElementChild;
+    return last && last.childElementCount < GROUP_LINES ? last : this.element.appendChild(document.createElement("div"));
+  }
+
+  /** @param {Run[]} runs */
+  #line(runs) {
+    const line = document.createElement("span");
+    line.append(...runs.map(drawn), "\n");
+    const length = runs.reduce((sum, run) => sum + run.text.length, 1);
+    this.#lengths.push(length);
+    this.#characters += length;
+    return line;
+  }
+
+  /** The first line goes. */
+  #drop() {
+    const first = this.element.firstElementChild;
+    first?.firstElementChild?.remove();
+    if (!first?.childElementCount) {
+      first?.remove();
+    }
+    this.#characters -= this.#lengths.shift() ?? 0;
+    this.dropped += 1;
   }
 }
 

@@ -9,7 +9,7 @@ import { PYTHON, Python } from "./python.js";
 /** @typedef {import("./types.js").ProcessRecord} ProcessRecord */
 /** @typedef {"shell" | "python"} Mode */
 
-const ACKNOWLEDGE_MILLISECONDS = 30; // drawn by then; a window of 256 kB each makes 8 MB/s, more than a DOM can show
+const FRAME_MILLISECONDS = 16; // a window of 256 kB in each makes 16 MB/s
 const NEAR_BOTTOM_PIXELS = 60;
 const JUST_CD = /^\s*cd(\s+[^;&|<>`$()]*)?$/;
 const PROMPTS = { shell: "$", python: ">>>" };
@@ -21,8 +21,10 @@ export class Scroll {
   #python;
   /** @type {Map<number, Block>} */
   #blocks = new Map();
-  /** @type {Map<number, number>} offsets that are drawn and not yet acknowledged */
-  #drawn = new Map();
+  /** @type {{process: number, stream: number, pieces: Uint8Array[], end: number}[]} not drawn yet; bounded by the window */
+  #arrived = [];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #drawing;
   #encoder = new TextEncoder();
   /** @type {Mode} */
   #mode = "shell";
@@ -70,7 +72,7 @@ export class Scroll {
   /** Forget everything: another session is shown. */
   reset() {
     this.#blocks.clear();
-    this.#drawn.clear();
+    this.#arrived = [];
     this.#python.reset();
     this.#results.replaceChildren(this.#empty);
     this.#empty.hidden = false;
@@ -86,6 +88,7 @@ export class Scroll {
 
   /** @param {ProcessRecord} record it was started, or was there */
   found(record) {
+    this.#draw(); // what another Python has said is still that one's
     if (record.name === PYTHON) {
       this.#python.found(record);
       return;
@@ -113,23 +116,21 @@ export class Scroll {
    * @param {number} end
    */
   output(process, stream, bytes, end) {
-    const bottom = this.#atBottom;
-    if (this.#python.owns(process)) {
-      this.#python.output(stream, bytes);
+    if (!this.#arrived.length) {
+      this.#drawing = setTimeout(() => this.#draw(), FRAME_MILLISECONDS);
+    }
+    const last = this.#arrived.at(-1);
+    if (last && last.process === process && last.stream === stream) {
+      last.pieces.push(bytes);
+      last.end = end;
     } else {
-      this.#blocks.get(process)?.write(stream, bytes);
+      this.#arrived.push({ process, stream, pieces: [bytes], end });
     }
-    if (bottom) {
-      this.#toBottom();
-    }
-    if (!this.#drawn.size) {
-      setTimeout(() => this.#acknowledge(), ACKNOWLEDGE_MILLISECONDS);
-    }
-    this.#drawn.set(process, end);
   }
 
   /** @param {{process: number, lost: number}} gap */
   gap({ process, lost }) {
+    this.#draw();
     if (this.#python.owns(process)) {
       this.#python.gap(lost);
     } else {
@@ -140,6 +141,7 @@ export class Scroll {
   /** @param {import("./types.js").Message} event */
   exited(event) {
     const result = /** @type {any} */ (event);
+    this.#draw();
     if (this.#python.owns(event.process)) {
       this.#python.exited(result);
       return;
@@ -269,11 +271,23 @@ export class Scroll {
     this.#toBottom();
   }
 
-  #acknowledge() {
-    for (const [process, end] of this.#drawn) {
+  /** What has arrived since the last frame, at once: a layout for each message would be slow. */
+  #draw() {
+    clearTimeout(this.#drawing);
+    const arrived = this.#arrived.splice(0);
+    const bottom = arrived.length > 0 && this.#atBottom;
+    for (const { process, stream, pieces, end } of arrived) {
+      const bytes = joined(pieces);
+      if (this.#python.owns(process)) {
+        this.#python.output(stream, bytes);
+      } else {
+        this.#blocks.get(process)?.write(stream, bytes);
+      }
       this.#client.acknowledge(process, end);
     }
-    this.#drawn.clear();
+    if (bottom) {
+      this.#toBottom();
+    }
   }
 
   /** @param {Mode} mode */
@@ -308,6 +322,17 @@ export class Scroll {
   set #directory(directory) {
     sessionStorage.setItem(`webshell.directory.${this.#client.session?.id}`, directory);
   }
+}
+
+/** @param {Uint8Array[]} pieces */
+function joined(pieces) {
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }
 
 /** @param {string} text */
