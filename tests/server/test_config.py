@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from contextlib import suppress
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -30,6 +32,9 @@ SETTINGS: dict[str, tuple[Any, Any, Any]] = {
     "frame_ancestors": (["https://a.example"], ("https://b.example",), ["https://c.example"]),
     "connections": ("10", 20, 30),
 }
+
+
+OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.rst").read_text("utf-8")
 
 
 def write(folder: Path, text: str) -> str:
@@ -82,7 +87,7 @@ def test_the_environment_may_name_the_file_and_an_option_goes_before_it(tmp_path
 
 
 def test_limits_come_from_the_file(tmp_path: Path) -> None:
-    wanted = {field.name: number + 1 for number, field in enumerate(dataclasses.fields(Limits))}
+    wanted = {field.name: number + (128 << 10) for number, field in enumerate(dataclasses.fields(Limits))}
     text = "[limits]\n" + "".join(f"{name} = {value}\n" for name, value in wanted.items())
     assert load({}, {}, write(tmp_path, text)).limits == Limits(**wanted)
     assert load({}, {}, write(tmp_path, "[limits]\ngrace = 0.5\n")).limits == Limits(grace=0.5)
@@ -129,6 +134,8 @@ def test_runners_of_the_file_join_the_built_in_ones(tmp_path: Path) -> None:
         ("[limits]\nlinger = nan", "limits.linger must be a number of seconds"),
         ("[limits]\ngrace = inf", "limits.grace must be a number of seconds"),
         ("[limits]\ngrace = true", "limits.grace must be a number of seconds"),
+        ("[limits]\nscrollback = 1000", "limits.scrollback must be at least 131072"),
+        ("[limits]\nwindow = 131071", "limits.window must be at least 131072"),
         ("runners = ['a']", "runners must be a table of tables"),
         ("[runners.sh]\nargv = ['zsh']", "runners.sh: there is a built-in runner of this name"),
         ("[runners]\nx = 1", "runners.x may have 'argv', 'pty', 'cwd' and 'env'"),
@@ -188,6 +195,45 @@ def test_one_address_gets_a_tenth_of_the_connections_or_a_hundred(connections: i
     one = Config(connections=connections).connections_of_address
     assert one <= connections
     assert one == min(connections, max(100, connections // 10))
+
+
+def rows(columns: int) -> list[list[str]]:
+    """The rows of the documentation's tables that begin with a name in double backquotes."""
+    table = [re.split(r"\s{2,}", line.strip(), maxsplit=columns - 1) for line in OPERATIONS.splitlines()]
+    return [row for row in table if len(row) == columns and re.fullmatch(r"``\w+``", row[0])]
+
+
+def test_the_documentation_has_every_setting_with_its_option_and_default() -> None:
+    documented = {row[0].strip("`"): (row[1].strip("`-"), row[2].strip("`")) for row in rows(4) if "``--" in row[1]}
+    assert documented.keys() == SETTINGS.keys()
+    flags = {row[0] for row in [*Options.optFlags, *Options.optParameters]}
+    for name, (option, default) in documented.items():
+        assert option in {name.replace("_", "-"), name.replace("_", "-").removesuffix("s"), "proxy"}
+        assert callable(getattr(Options, f"opt_{option.replace('-', '_')}", None)) or option in flags
+        value = getattr(Config(), name)
+        shown = " ".join(value) if isinstance(value, tuple) else str(value).lower()
+        assert default == (shown or "none")
+
+
+def test_the_documentation_has_every_limit_with_its_default_and_unit() -> None:
+    documented = {
+        row[0].strip("`"): (float(row[1]), row[2]) for row in rows(4) if row[2] in ("number", "bytes", "seconds")
+    }
+    defaults = dataclasses.asdict(Limits())
+    assert {name: value for name, (value, _) in documented.items()} == defaults
+    for name, (_, unit) in documented.items():
+        assert (unit == "seconds") == isinstance(defaults[name], float)
+        assert (unit == "bytes") == (name in ("scrollback", "window"))
+    assert all(f"limits.{name}" in OPERATIONS or f"``{name}``" in OPERATIONS for name in defaults)
+
+
+def test_the_documented_file_is_one(tmp_path: Path) -> None:
+    begin = OPERATIONS.index("    [limits]")
+    block = dedent(OPERATIONS[begin : OPERATIONS.index("
+=====", begin)])
+    config = load({}, {}, write(tmp_path, block))
+    assert (config.limits.scrollback, config.limits.linger) == (4 << 20, 3600)
+    assert config.runners["sql"](Start("sql", line="x.db", argv=("-csv",))).argv == ("sqlite3", "x.db", "-csv")
 
 
 VALUES = st.recursive(

@@ -1,0 +1,239 @@
+"""Behind a real nginx, at a path of a site, by the configuration that ``docs/operations.rst`` prints."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from urllib.parse import urljoin
+
+import pytest
+from needs import need
+from server.daemons import Answer, ask, until
+from wire import PATIENCE, Refused, Server, WireClient
+
+from webshell.certificate import ensure_certificate
+from webshell.web.tokens import new_token
+from webshell.web.websocket import PING_SECONDS
+
+OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.rst").read_text("utf-8")
+FRAME = """
+daemon off;
+worker_processes 1;
+{user}
+pid {home}/nginx.pid;
+error_log {home}/error.log info;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {home}/body;
+    proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi;
+    scgi_temp_path {home}/scgi;
+{site}
+}}
+"""
+
+
+def documented(beginning: str) -> str:
+    """The literal block of the documentation whose first line begins like this."""
+    found = re.search(rf"^    {re.escape(beginning)}.*\n(?:    .*\n|\n)*", OPERATIONS, re.MULTILINE)
+    assert found, beginning
+    return dedent(found[0])
+
+
+@dataclass
+class Front:
+    """nginx before a daemon.
+
+    :ivar url: of the page, as its users see it.
+    """
+
+    server: Server
+    url: str
+    port: int
+    token: str
+    home: Path
+
+    @property
+    def origin(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.home / "site.pem"))
+
+    def ask(self, path: str = "", address: str = "127.0.0.1", **keywords: object) -> Answer:
+        connected = socket.create_connection(("127.0.0.1", self.port), PATIENCE, (address, 0))
+        where = path if path.startswith("/") else "/tools/shell/" + path
+        return ask(connected, where, host=f"localhost:{self.port}", tls=self.context, **keywords)  # type: ignore[arg-type]
+
+    def login(self) -> str:
+        """The cookie of somebody who followed the link."""
+        answer = self.ask(f"?token={self.token}", headers={"Accept": "text/html"})
+        assert answer.status == 303
+        assert urljoin(self.url, answer.headers["location"]) == self.url
+        return answer.headers["set-cookie"]
+
+
+@pytest.fixture(scope="module", params=["unix", "tcp"])
+def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    nginx, home, token = need("nginx"), tmp_path_factory.mktemp("nginx"), new_token()
+    ensure_certificate(home / "site.pem", [])
+    (home / "token").write_text(token)
+    (home / "token").chmod(0o600)
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    command = documented("twistd webshell --listen").replace("https://shell.example.org", f"https://localhost:{port}")
+    options = shlex.split(command)[2:]
+    assert options[:2] == ["--listen", "unix:/run/webshell/webshell.sock:mode=660"]
+    upstream, listen = "http://127.0.0.1:{}/", "tcp:0:interface=127.0.0.1"
+    if request.param == "unix":
+        upstream, listen = f"http://unix:{home}/webshell.sock:/", "unix:webshell.sock:mode=660"
+    else:
+        options[options.index("--proxy") + 1] = "127.0.0.1"
+    with Server(home, *options[2:], "--token-file", "token", listen=listen) as server:
+        upstream = upstream.format(server.url.rpartition(":")[2].strip("/"))
+        site = documented("# nginx, inside of http { }")
+        for printed, here in [
+            ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
+            ("shell.example.org;", "localhost;"),
+            ("/etc/ssl/shell.example.org.pem", f"{home}/site.pem"),
+            ("/etc/ssl/private/shell.example.org.pem", f"{home}/site.pem"),
+            ("http://unix:/run/webshell/webshell.sock:/", upstream),
+            ("/var/log/nginx/webshell.log", f"{home}/access.log"),
+        ]:
+            assert printed in site
+            site = site.replace(printed, here)
+        user = "user root;" if os.geteuid() == 0 else ""  # its worker must reach the socket in a folder of ours
+        (home / "nginx.conf").write_text(FRAME.format(home=home, site=site, user=user))
+        # nginx takes over a socket that listens already, as it does from itself when it is upgraded
+        process = subprocess.Popen(
+            [nginx, "-c", f"{home}/nginx.conf", "-p", str(home), "-e", f"{home}/error.log"],
+            env={**os.environ, "NGINX": f"{listening.fileno()};"},
+            pass_fds=[listening.fileno()],
+        )
+        listening.close()
+        try:
+            until(lambda: (home / "nginx.pid").exists() or process.poll() is not None)
+            assert process.poll() is None, (home / "error.log").read_text()
+            yield Front(server, f"https://localhost:{port}/tools/shell/", port, token, home)
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+def test_the_page_and_all_that_it_names(front: Front) -> None:
+    cookie = front.login()
+    assert cookie.startswith("__Host-webshell_")
+    assert "; Path=/;" in cookie
+    for attribute in ("Secure", "HttpOnly", "SameSite=Strict"):
+        assert attribute in cookie.split("; ")
+    headers = {"Cookie": cookie.partition(";")[0], "Accept": "text/html"}
+    page = front.ask(headers=headers)
+    assert page.status == 200
+    assert front.ask("/tools/shell").headers["location"] == front.url
+    named = re.findall(r'(?:src|href)="([^"]+)"', page.body.decode())
+    assert any(name.endswith(".js") for name in named)
+    assert any(name.endswith(".css") for name in named)
+    for name in named:
+        assert not name.startswith(("/", "http"))  # or it would not be found here
+        answer = front.ask(name, headers=headers)
+        assert answer.status == 200, name
+        assert answer.body
+    assert front.ask("js/app.js").status == 401
+    assert front.ask("healthz").body == b"ok\n"
+
+
+def test_who_is_not_logged_in_is_led_to_the_login_below_the_path(front: Front) -> None:
+    answer = front.ask(headers={"Accept": "text/html"})
+    assert answer.status == 303
+    assert urljoin(front.url, answer.headers["location"]) == front.url + "login"
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": front.origin}
+    answer = front.ask("login", method="POST", headers=form, body=f"token={front.token}".encode())
+    assert (answer.status, "Secure" in answer.headers["set-cookie"]) == (303, True)
+    assert urljoin(front.url + "login", answer.headers["location"]) == front.url
+
+
+def test_a_socket_of_our_own_page(front: Front) -> None:
+    cookie = ("Cookie", front.login().partition(";")[0])
+    with WireClient(front.url, headers=[cookie, ("Origin", front.origin)]) as client:
+        limit = client.expect("hello")["limits"]["input"]
+        client.send({"type": "open", "id": 1, "client": "test"})
+        client.expect("attached")
+        client.send({"type": "start", "id": 2, "runner": "sh", "line": "sha256sum; echo done"})
+        client.expect("started")
+        pasted = os.urandom(4 << 20)
+        sent = taken = 0
+        while sent < len(pasted):
+            while sent < len(pasted) and sent - taken + (32 << 10) <= limit:
+                client.type(pasted[sent : sent + (32 << 10)], kind=2)
+                sent += 32 << 10
+            if sent < len(pasted):
+                taken = client.expect("taken")["count"]
+        client.send({"type": "eof", "id": 3, "process": 1})
+        output = client.until(lambda output: b"done" in output)
+        assert output.split()[0].decode() == hashlib.sha256(pasted).hexdigest()
+        # and the other way
+        client.send({"type": "start", "id": 4, "runner": "sh", "line": "head -c 600000 /dev/zero"})
+        assert len(client.until(lambda output: len(output) >= 600_000, process=2)) == 600_000
+
+
+def test_a_socket_of_another_page_is_refused(front: Front) -> None:
+    cookie = ("Cookie", front.login().partition(";")[0])
+    for origin in ("https://evil.example", "https://localhost", front.origin.replace("https", "http"), "null"):
+        with pytest.raises(Refused) as refused:
+            WireClient(front.url, headers=[cookie, ("Origin", origin)])
+        assert refused.value.status == 403, origin
+    with pytest.raises(Refused) as refused:
+        WireClient(front.url, headers=[("Origin", front.origin)])
+    assert refused.value.status == 401
+
+
+def test_the_address_that_nginx_tells_counts_and_not_what_the_client_adds(front: Front) -> None:
+    wrong = {"Authorization": "Bearer wrong"}
+    statuses = [front.ask("whoami", address="127.0.0.2", headers=wrong).status for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+    pretended = {**wrong, "X-Forwarded-For": "203.0.113.9"}
+    assert front.ask("whoami", address="127.0.0.2", headers=pretended).status == 429
+    assert front.ask("whoami", address="127.0.0.3", headers=wrong).status == 401
+
+
+def test_without_proxy_nobody_is_believed(tmp_path: Path) -> None:
+    with Server(tmp_path, "--listen", "unix:w.sock:mode=600") as server:
+        assert server.token
+        wrong = {"Authorization": "Bearer wrong"}
+        statuses = [
+            ask(tmp_path / "w.sock", "/whoami", headers={**wrong, "X-Forwarded-For": f"203.0.113.{number}"}).status
+            for number in range(11)
+        ]
+        assert statuses == [401] * 10 + [429]
+        answer = ask(
+            tmp_path / "w.sock",
+            f"/?token={server.token}",
+            headers={"Accept": "text/html", "X-Forwarded-Proto": "https"},
+        )
+        assert answer.status == 429 or "Secure" not in answer.headers["set-cookie"]
+
+
+def test_logs_hold_no_token(front: Front) -> None:
+    front.login()
+    until(lambda: '"GET /tools/shell/" 303' in (front.home / "access.log").read_text())
+    for log in ("access.log", "error.log", "server.log"):
+        assert front.token not in (front.home / log).read_text(), log
+
+
+def test_nothing_idle_is_cut() -> None:
+    site = documented("# nginx, inside of http { }")
+    assert "timeout" not in site
+    assert PING_SECONDS < 60  # nginx's own proxy_read_timeout and proxy_send_timeout
+    assert "client_max_body_size" not in site  # bodies are small, and sockets have none
