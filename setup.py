@@ -85,6 +85,7 @@ setup(
     extras_require={
         "test": [
             "pytest>=8.3",
+            "pytest-timeout>=2.3",
             "hypothesis>=6.120",
             "coverage>=7.6",
             "wsproto>=1.2",
