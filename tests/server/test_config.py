@@ -229,8 +229,7 @@ def test_the_documentation_has_every_limit_with_its_default_and_unit() -> None:
 
 def test_the_documented_file_is_one(tmp_path: Path) -> None:
     begin = OPERATIONS.index("    [limits]")
-    block = dedent(OPERATIONS[begin : OPERATIONS.index("
-=====", begin)])
+    block = dedent(OPERATIONS[begin : OPERATIONS.index("=====", begin)])
     config = load({}, {}, write(tmp_path, block))
     assert (config.limits.scrollback, config.limits.linger) == (4 << 20, 3600)
     assert config.runners["sql"](Start("sql", line="x.db", argv=("-csv",))).argv == ("sqlite3", "x.db", "-csv")
