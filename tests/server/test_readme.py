@@ -1,101 +1,76 @@
-"""What the README and docs/embedding.rst show works as it stands."""
+"""The examples of the README, as they stand."""
 
 from __future__ import annotations
 
-import http.client
 import re
-import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import pytest
-from wire import PATIENCE, Refused, Server, WireClient
+from server.daemons import FOREGROUND, LOOPBACK, ask, environment, run
+from server.examples import ROOT, python_of
+from wire import PATIENCE, Server, WireClient
 
-ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.rst").read_text("utf-8")
+RUN = """
+from twisted.internet import endpoints, reactor
+listening = endpoints.serverFromString(reactor, "tcp:0:interface=127.0.0.1").listen(make_site(reactor))
+listening.addCallback(lambda port: print(port.getHost().port, flush=True))
+reactor.run()
+"""
 
 
-def examples(name: str) -> list[str]:
-    """The Python blocks of a document."""
-    text = (ROOT / name).read_text("utf-8")
-    blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", text)
-    return [textwrap.dedent(block) for block in blocks]
+def test_the_client(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        names = f"URL = {server.url.replace('http', 'ws') + 'ws'!r}\nTOKEN = {server.token!r}\n"
+        (tmp_path / "client.py").write_text(names + python_of("README.rst")[0])
+        done = run(tmp_path, sys.executable, "client.py")
+    assert (done.stdout.split(), done.returncode) == (["42"], 0)
 
 
-def test_the_client_of_the_readme_prints_42(server: Server, tmp_path: Path) -> None:
-    source = f"URL = {server.url.replace('http', 'ws') + 'ws'!r}\nTOKEN = {server.token!r}\n{examples('README.rst')[0]}"
-    (tmp_path / "client.py").write_text(source)
-    done = subprocess.run(
-        [sys.executable, "client.py"], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=True
+def test_the_resource(tmp_path: Path) -> None:
+    (tmp_path / "site.py").write_text(python_of("README.rst")[1] + RUN)
+    process = subprocess.Popen(
+        [sys.executable, "site.py"], cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE
     )
-    assert done.stdout == "42\n\n"
-
-
-class Site:
-    """An embedding site in a process of its own: what an example makes, listening on a free port of the loopback."""
-
-    def __init__(self, source: str, home: Path) -> None:
-        run = """
-            import sys
-            from twisted.internet import reactor
-            port = reactor.listenTCP(0, make_site(reactor), interface="127.0.0.1")
-            print(port.getHost().port, flush=True)
-            reactor.run()
-        """
-        (home / "site.py").write_text(source + textwrap.dedent(run))
-        # not named site.py in the import path: Python has one
-        self.process = subprocess.Popen([sys.executable, str(home / "site.py")], cwd=home, stdout=subprocess.PIPE)
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
-        self.url = f"http://127.0.0.1:{self.port}/shell/"
-
-    def get(self, path: str, cookie: str = "") -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        connection.request("GET", path, headers={"Cookie": cookie} if cookie else {})
-        response = connection.getresponse()
-        body = response.read()
-        connection.close()
-        return response.status, body
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(PATIENCE)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return code
-
-
-@pytest.mark.parametrize("document", ["README.rst", "docs/embedding.rst"])
-def test_the_embedding_example_keeps_the_sites_own_login(document: str, tmp_path: Path) -> None:
-    source = next(block for block in examples(document) if "def make_site" in block)
-    site = Site(source, tmp_path)
-    try:
-        assert site.get("/") == (200, b"<h1>My site</h1>")
-        assert site.get("/shell/")[0] == 401
-        assert site.get("/shell/healthz")[0] == 200
-        status, page = site.get("/shell/", "mine=anna")
-        assert (status, b"js/app.js" in page) == (200, True)
-        assert site.get("/shell/js/app.js", "mine=anna")[0] == 200
-        origin = f"http://127.0.0.1:{site.port}"
-        for headers in (
-            [("Origin", origin)],
-            [("Cookie", "mine=anna")],
-            [("Cookie", "mine=anna"), ("Origin", "https://evil.example")],
-        ):
-            with pytest.raises(Refused) as refused:
-                WireClient(site.url, headers=headers)
-            assert refused.value.status in (401, 403)
-        with WireClient(site.url, headers=[("Cookie", "mine=anna"), ("Origin", origin)]) as client:
+    assert process.stdout is not None
+    with process.stdout:
+        where = ("127.0.0.1", int(process.stdout.readline()))
+        host = f"127.0.0.1:{where[1]}"
+        assert b"My site" in ask(where, "/", host=host).body
+        assert ask(where, "/shell/", host=host).status == 401
+        cookie = {"Cookie": "mine=anna"}
+        assert ask(where, "/shell/", host=host, headers={**cookie, "Accept": "text/html"}).status == 200
+        headers = [("Cookie", "mine=anna"), ("Origin", f"http://{host}")]
+        with WireClient(f"http://{host}/", path="shell/ws", headers=headers) as client:
             assert client.expect("hello")["identity"] == "anna"
-            client.send({"type": "open", "id": 1})
-            client.expect("attached")
-            client.send({"type": "start", "id": 2, "runner": "sh", "line": "echo $$; exec sleep 1000"})
-            pid = int(client.until(lambda output: output.endswith(b"\n")))
-            code = site.stop()
-            assert client.gone() == 1001
-            assert not Path(f"/proc/{pid}").exists()
-            assert code in (0, -signal.SIGTERM)  # Twisted's own reactor.run ends by the signal
-    finally:
-        if site.process.poll() is None:
-            site.stop()
+        process.terminate()
+    assert process.wait(PATIENCE) == 0
+
+
+def test_the_daemon_with_a_certificate(tmp_path: Path) -> None:
+    command = re.search(r"twistd -n webshell (--self-signed .*)", README)
+    assert command
+    with Server(tmp_path, *command[1].split(), argv=FOREGROUND) as server:
+        assert server.url.startswith("https://")
+        token = (tmp_path / "webshell.token").read_text().strip()
+        assert (tmp_path / "webshell.pem").exists()
+        with WireClient(server.url, token) as client:
+            client.expect("hello")
+
+
+def test_what_it_says_of_the_start(tmp_path: Path) -> None:
+    assert "127.0.0.1:8080" in README
+    assert "pip install . && twistd -n webshell" in README  # test_wheel.py does that
+    with Server(tmp_path, listen=LOOPBACK) as server:
+        assert f"{server.url}?token={server.token}" in server.announced
+        parts = urlsplit(server.url)
+        headers = {"Accept": "text/html"}
+        where = (parts.hostname or "", parts.port or 0)
+        assert ask(where, f"/?token={server.token}", host=parts.netloc, headers=headers).status == 303
+
+
+def test_the_pages_that_it_names_exist() -> None:
+    for name in re.findall(r"``(docs/\w+\.rst)``", README):
+        assert (ROOT / name).is_file(), name
