@@ -1,58 +1,58 @@
-/** The page: one client, its socket, a tab for each terminal, and the scroll. Everything is joined here. */
+/** The page: one client, its socket, the terminals and the scroll. Everything is joined here. */
 
 import { Client } from "./client.js";
 import { Commands } from "./commands.js";
-import { ask, element, notice } from "./dialog.js";
+import { notice } from "./dialog.js";
 import { KeyRow } from "./keyrow.js";
-import { fittingSize } from "./measure.js";
+import { BROWSER, PAGE, recall, remember } from "./memory.js";
 import { Menu } from "./menu.js";
+import { Presence } from "./presence.js";
 import { complain, Scroll } from "./scroll.js";
 import { Settings } from "./settings.js";
 import { Socket } from "./socket.js";
 import { StatusBar } from "./status.js";
 import { Tabs } from "./tabs.js";
-import { TerminalView } from "./terminal.js";
+import { Terminals } from "./terminals.js";
 
 /** @typedef {import("./types.js").ProcessRecord} ProcessRecord */
 /** @typedef {import("./types.js").Message} Message */
 
 const SCROLL = "scroll";
-const LAST_SESSION = "webshell.session";
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 class App {
-  /** @type {Map<number, TerminalView>} */
-  terminals = new Map();
-  settings = new Settings(() => this.terminals.forEach((view) => view.setOptions(this.settings.terminal)));
+  settings = new Settings(() => this.terminals.refresh());
   client = new Client({
     hello: (_, restarted) => this.#hello(restarted),
     attached: (event, { resumed }) => this.#attached(event, resumed),
-    started: (record) => this.#found(record, true),
+    started: (record) => this.#found(record),
     output: (process, stream, bytes, end) => this.#output(process, stream, bytes, end),
     gap: (event) => (this.terminals.get(event.process) ?? this.scroll).gap(/** @type {any} */ (event)),
     exited: (event) => this.#exited(event),
     resized: (event) => this.terminals.get(event.process)?.resized(event.rows, event.cols),
-    renamed: (event) => this.#renamed(event),
-    removed: (process) => this.#removed(process),
-    presence: (event) => this.#presence(event),
+    renamed: (event) => this.terminals.renamed(event),
+    removed: (process) => this.terminals.removed(process),
+    presence: (event) => this.#presence.tell(event.clients),
     closed: (reason) => this.#ended(`This session has ended: ${reason}.`),
     lost: () => this.#ended(this.#restarted ? "The server was restarted; its sessions have ended." : "This session has ended."),
     failed: (event) => event.code !== "wrong-state" && notice(event.message),
     kept: () => notice("Not connected: what you type is sent when the connection is back."),
   });
   scroll = new Scroll(this.client);
-  tabs = new Tabs(byId("tabs"), byId("panels"), { onclose: (id) => void this.close(id), onrename: (id) => void this.rename(id) });
+  tabs = new Tabs(byId("tabs"), byId("panels"), { onclose: (id) => this.close(id), onrename: (id) => this.#try(this.terminals.rename(id)) });
+  #keys = new KeyRow(byId("keys"), (text) => this.terminals.current?.type(text));
+  terminals = new Terminals(this.client, this.tabs, byId("panels"), this.#keys, this.settings, (id, view) => this.#shown(id, view));
   socket = new Socket(this.client, { onstate: (status) => this.#status.connection(status) });
 
   #status = new StatusBar(byId("status"), () => this.socket.retry());
-  #keys = new KeyRow(byId("keys"), (text) => this.terminal?.type(text));
+  #presence = new Presence(byId("presence"));
   #restarted = false;
   #commands = new Commands(this);
 
   constructor() {
     this.tabs.add({ id: SCROLL, panel: this.scroll.panel, onshow: () => this.#shown(SCROLL, this.scroll) }, "Scroll");
-    byId("new-terminal").addEventListener("click", () => void this.newTerminal());
+    byId("new-terminal").addEventListener("click", () => this.newTerminal());
     new Menu(byId("menu-button"), byId("menu"), () => this.#commands.items());
     byId("keys").hidden = !matchMedia("(pointer: coarse)").matches;
     window.addEventListener("keydown", (event) => this.#commands.key(event), { capture: true });
@@ -65,7 +65,7 @@ class App {
 
   /** The terminal in front, if it is one. */
   get terminal() {
-    return this.terminals.get(Number(this.tabs.current));
+    return this.terminals.current;
   }
 
   /** @param {string} right */
@@ -82,6 +82,7 @@ class App {
     byId("view-only").hidden = this.may("type");
     byId("new-terminal").hidden = !this.may("run");
     this.scroll.allow(this.may("run"));
+    this.terminals.refresh();
     if (!this.client.session && !this.#over) {
       void this.#chooseSession();
     }
@@ -96,16 +97,19 @@ class App {
     }
     try {
       const { sessions } = await this.client.list();
-      const last = localStorage.getItem(LAST_SESSION);
+      const last = recall(BROWSER, "session");
       const own = sessions.filter((/** @type {any} */ session) => session.owner === this.client.hello?.identity || !this.may("run"));
       const found =
         sessions.find((/** @type {any} */ session) => session.session === wanted) ??
         own.find((/** @type {any} */ session) => session.session === last) ??
         own.findLast((/** @type {any} */ session) => session.name !== "plain");
+      if (wanted && found?.session !== wanted) {
+        notice("The session of this address has ended.");
+      }
       if (found) {
         await this.client.attach(found.session);
         if (!this.client.processes.size && this.may("run")) {
-          await this.newTerminal();
+          await this.terminals.start();
         }
       } else if (this.may("run")) {
         await this.newSession();
@@ -120,7 +124,7 @@ class App {
   async newSession() {
     try {
       await this.client.open();
-      await this.newTerminal();
+      await this.terminals.start();
     } catch (error) {
       this.#complain(error);
     }
@@ -134,42 +138,33 @@ class App {
     this.#over = false;
     this.#status.session(null);
     history.replaceState(null, "", `#s=${encodeURIComponent(event.session)}`);
-    localStorage.setItem(LAST_SESSION, event.session);
-    const shown = sessionStorage.getItem(`webshell.tab.${event.session}`); // before what goes shows another
+    remember(BROWSER, "session", event.session);
+    const shown = recall(PAGE, `tab.${event.session}`); // before what goes shows another
     if (!resumed) {
-      this.#reset();
+      this.terminals.reset();
+      this.scroll.reset();
     }
     for (const record of event.processes) {
       const view = this.terminals.get(record.process);
       if (view) {
         view.attached(record, resumed);
       } else if (record.pty || !this.scroll.has(record.process)) {
-        this.#found(record, false);
+        this.#found(record);
       }
     }
     if (!resumed) {
-      const terminals = this.tabs.ids.filter((id) => id !== SCROLL);
-      this.tabs.select(shown ?? terminals.at(-1) ?? SCROLL);
+      const last = this.terminals.ids.at(-1) ?? SCROLL;
+      this.tabs.select(shown ?? last);
       if (!this.tabs.current) {
-        this.tabs.select(terminals.at(-1) ?? SCROLL);
+        this.tabs.select(last);
       }
     }
-  }
-
-  #reset() {
-    for (const process of [...this.terminals.keys()]) {
-      this.#removed(process);
-    }
-    this.scroll.reset();
   }
 
   /** @param {string} text */
   #ended(text) {
     this.#over = true;
-    this.terminals.forEach((view, process) => {
-      view.setOptions({ mayType: false });
-      this.tabs.mark(String(process), "exited");
-    });
+    this.terminals.ended();
     if (this.may("run")) {
       this.#status.session({ text, label: "Start a new session", action: () => void this.newSession() });
     } else {
@@ -179,46 +174,18 @@ class App {
 
   // ---- processes
 
-  async newTerminal() {
-    try {
-      await this.client.start({ runner: "shell", ...fittingSize(byId("panels"), this.settings.terminal), name: `Terminal ${this.terminals.size + 1}` });
-    } catch (error) {
-      this.#complain(error);
-    }
+  newTerminal() {
+    this.#try(this.terminals.start());
   }
 
-  /**
-   * @param {ProcessRecord} record
-   * @param {boolean} fresh it has just been started
-   */
-  #found(record, fresh) {
-    if (!record.pty) {
-      this.scroll.found(record);
-      return;
-    }
-    const id = String(record.process);
-    const view = new TerminalView(this.client, record, {
-      ...this.settings.terminal,
-      mayType: this.may("type"),
-      confirmPaste,
-      onTitle: (title) => this.tabs.entitle(id, title || record.name),
-      onBell: () => this.#bell(id, view),
-      onNotice: (text, action) => notice(text, action),
-    });
-    this.terminals.set(record.process, view);
-    const panel = element("div", { className: "terminal-panel" }, view.element);
-    this.#keys.watch(panel);
-    const onshow = () => {
-      view.show();
-      this.#shown(id, view);
-    };
-    this.tabs.add({ id, panel, closable: this.may("run"), onshow, onhide: () => view.hide() }, record.name);
-    if (record.state === "exited") {
-      this.tabs.mark(id, "exited");
-    }
-    if (fresh) {
-      this.tabs.select(id);
-    }
+  /** @param {string} id */
+  close(id) {
+    this.#try(this.terminals.close(id));
+  }
+
+  /** @param {ProcessRecord} record it was started, or was there */
+  #found(record) {
+    (record.pty ? this.terminals : this.scroll).found(record);
   }
 
   /**
@@ -238,40 +205,7 @@ class App {
 
   /** @param {Message} event */
   #exited(event) {
-    const view = this.terminals.get(event.process);
-    if (view) {
-      view.exited(event);
-      this.tabs.mark(String(event.process), "exited");
-    } else {
-      this.scroll.exited(event);
-    }
-  }
-
-  /** @param {Message} event */
-  #renamed(event) {
-    if (event.process !== null) {
-      this.tabs.entitle(String(event.process), event.name);
-    }
-  }
-
-  /** @param {number} process */
-  #removed(process) {
-    const view = this.terminals.get(process);
-    if (view) {
-      this.terminals.delete(process);
-      this.tabs.remove(String(process));
-      view.dispose();
-    }
-  }
-
-  /**
-   * @param {string} id
-   * @param {TerminalView} view
-   */
-  #bell(id, view) {
-    this.tabs.mark(id, "bell");
-    view.element.classList.add("flash");
-    setTimeout(() => view.element.classList.remove("flash"), 150);
+    (this.terminals.get(event.process) ? this.terminals : this.scroll).exited(event);
   }
 
   /**
@@ -279,60 +213,15 @@ class App {
    * @param {{focus: () => void}} view
    */
   #shown(id, view) {
-    sessionStorage.setItem(`webshell.tab.${this.client.session?.id}`, id); // a reload shows it again
+    remember(PAGE, `tab.${this.client.session?.id}`, id); // a reload shows it again
     if (!document.querySelector("dialog[open]")) {
       view.focus();
     }
   }
 
-  /** @param {string} id close a terminal's tab */
-  async close(id) {
-    const process = Number(id);
-    const record = this.client.processes.get(process);
-    if (!record || !this.may("run")) {
-      this.#removed(process); // a session that is gone, or one that we only watch: the view goes
-      return;
-    }
-    try {
-      if (record.state === "running") {
-        const body = [`"${record.name}" is still running. Everything that it started will be ended.`];
-        if (!(await ask({ title: "Close this terminal?", body, confirm: "End it" })).confirmed) {
-          return;
-        }
-        await this.client.request("stop", { process });
-        await this.#whenExited(process);
-      }
-      await this.client.request("remove", { process });
-    } catch (error) {
-      this.#complain(error);
-    }
-  }
-
-  /** @param {number} process */
-  async #whenExited(process) {
-    while (this.client.processes.get(process)?.state === "running") {
-      await new Promise((resolve) => setTimeout(resolve, 50)); // after HUP at once; after a grace if it is stubborn
-    }
-  }
-
-  /** @param {string} id */
-  async rename(id) {
-    const record = this.client.processes.get(Number(id));
-    if (record && this.may("run")) {
-      const { confirmed, text } = await ask({ title: "Name of this terminal", field: record.name, confirm: "Rename" });
-      if (confirmed && text.trim()) {
-        this.client.request("rename", { process: record.process, name: text.trim() }).catch(complain);
-      }
-    }
-  }
-
-  /** @param {Message} event */
-  #presence(event) {
-    const others = event.clients.filter((/** @type {any} */ client) => !client.you);
-    const badge = byId("presence");
-    badge.hidden = !others.length;
-    badge.textContent = `+${others.length} here`;
-    badge.title = others.map((/** @type {any} */ client) => `${client.identity} (${client.rights.includes("type") ? "may type" : "watches"})`).join("\n");
+  /** @param {Promise<unknown>} attempt */
+  #try(attempt) {
+    attempt.catch((error) => this.#complain(error));
   }
 
   /** @param {unknown} error */
@@ -341,13 +230,6 @@ class App {
       complain(/** @type {Error} */ (error)); // the status bar tells the other
     }
   }
-}
-
-/** @param {string} text */
-async function confirmPaste(text) {
-  const lines = text.split(/\r\n|\r|\n/).length;
-  const body = [element("p", {}, "Each line is run as soon as it arrives."), element("pre", {}, text.length > 5000 ? `${text.slice(0, 5000)}…` : text)];
-  return (await ask({ title: `Paste ${lines} lines?`, body, confirm: "Paste" })).confirmed;
 }
 
 export const app = new App();

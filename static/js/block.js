@@ -4,12 +4,15 @@ import { copyText } from "./clipboard.js";
 import { element, notice } from "./dialog.js";
 import { Output } from "./output.js";
 
+const INPUT_MILLISECONDS = 1000; // most commands are over by then, and need no field for input
+
 /**
  * @typedef {Object} Actions
  * @property {() => void} [stop]
  * @property {() => void} [rerun]
  * @property {(line: string) => void} [input]
  * @property {() => void} [eof]
+ * @property {() => void} [ongrow] a field for input has appeared
  */
 
 export class Block {
@@ -33,7 +36,7 @@ export class Block {
    * @param {number} started seconds since 1970
    * @param {Actions} actions
    */
-  constructor(prompt, command, started, { stop, rerun, input, eof } = {}) {
+  constructor(prompt, command, started, { stop, rerun, input, eof, ongrow } = {}) {
     this.command = command;
     this.started = started;
     const tools = element("span", { className: "tools" });
@@ -49,7 +52,7 @@ export class Block {
       tools.append(again);
     }
     tools.append(copy);
-    const shown = element("p", { className: "command" }, element("span", { className: "prompt" }, prompt + " "), command);
+    const shown = element("p", { className: "command" }, element("span", { className: "prompt" }, prompt), element("span", {}, command));
     this.element = element(
       "article",
       { className: "block running", "aria-label": `${prompt} ${command}` },
@@ -58,7 +61,7 @@ export class Block {
       this.#output.element,
     );
     if (input) {
-      this.#offerInput(input, eof);
+      this.#offerInput(input, eof, ongrow);
     }
     this.#clock = setInterval(() => this.#tick(), 1000);
   }
@@ -111,8 +114,9 @@ export class Block {
   /**
    * @param {(line: string) => void} send
    * @param {(() => void) | undefined} eof
+   * @param {(() => void) | undefined} ongrow
    */
-  #offerInput(send, eof) {
+  #offerInput(send, eof, ongrow) {
     const field = /** @type {HTMLInputElement} */ (
       element("input", { type: "text", autocomplete: "off", "aria-label": "Input for this command", placeholder: "input for this command" })
     );
@@ -133,7 +137,12 @@ export class Block {
       send(field.value);
       field.value = "";
     });
-    setTimeout(() => this.running && this.element.append(this.#input), 1500); // most commands are over by then
+    setTimeout(() => {
+      if (this.running) {
+        this.element.append(this.#input);
+        ongrow?.();
+      }
+    }, INPUT_MILLISECONDS);
   }
 
   async #copy() {

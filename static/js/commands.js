@@ -48,9 +48,9 @@ export class Commands {
       return;
     }
     if (altKey && shiftKey && !ctrlKey && code === "KeyN") {
-      void app.newTerminal();
+      app.newTerminal();
     } else if (altKey && shiftKey && !ctrlKey && code === "KeyW") {
-      void app.close(app.tabs.current);
+      app.close(app.tabs.current);
     } else if (altKey && !shiftKey && !ctrlKey && /^Digit[1-9]$/.test(code)) {
       app.tabs.selectNumber(Number(code.at(-1)));
     } else if (ctrlKey && shiftKey && code === "KeyF") {
@@ -75,7 +75,7 @@ export class Commands {
     const when = (/** @type {boolean} */ condition, /** @type {Item[]} */ ...items) => (condition ? items : []);
     const theme = (/** @type {string} */ name, /** @type {string} */ text) => ({ text, checked: settings.theme === name, action: () => settings.change({ theme: name }) });
     return [
-      ...when(may("run"), { text: "New terminal", key: "Alt+Shift+N", action: () => void this.#app.newTerminal() }),
+      ...when(may("run"), { text: "New terminal", key: "Alt+Shift+N", action: () => this.#app.newTerminal() }),
       ...when(this.#app.terminal !== undefined, { text: "Close this terminal", key: "Alt+Shift+W", action: () => void this.#app.close(this.#app.tabs.current) }),
       { text: "What runs here", action: () => void this.#processes() },
       ...when(this.#app.terminal !== undefined, { text: "Search", key: "Ctrl+Shift+F", action: () => this.#openSearch() }),

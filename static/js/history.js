@@ -1,5 +1,7 @@
 /** What was entered before, for the arrow keys; kept in localStorage, one list for each mode. */
 
+import { BROWSER, recall, remember } from "./memory.js";
+
 const LONGEST = 500;
 
 export class History {
@@ -11,8 +13,9 @@ export class History {
 
   /** @param {string} name */
   constructor(name) {
-    this.#key = `webshell.history.${name}`;
-    this.#entries = stored(this.#key);
+    this.#key = `history.${name}`;
+    const entries = recall(BROWSER, this.#key);
+    this.#entries = Array.isArray(entries) ? entries.filter((entry) => typeof entry === "string") : [];
     this.#place = this.#entries.length;
   }
 
@@ -21,11 +24,7 @@ export class History {
     if (entry !== this.#entries.at(-1)) {
       this.#entries.push(entry);
       this.#entries = this.#entries.slice(-LONGEST);
-      try {
-        localStorage.setItem(this.#key, JSON.stringify(this.#entries));
-      } catch {
-        // full, or private browsing: it is remembered for this page
-      }
+      remember(BROWSER, this.#key, this.#entries);
     }
     this.#place = this.#entries.length;
   }
@@ -45,15 +44,5 @@ export class History {
     }
     this.#place = place;
     return this.#entries[place] ?? this.#draft;
-  }
-}
-
-/** @param {string} key */
-function stored(key) {
-  try {
-    const value = JSON.parse(localStorage.getItem(key) ?? "[]");
-    return Array.isArray(value) ? value.filter((entry) => typeof entry === "string") : [];
-  } catch {
-    return [];
   }
 }

@@ -2,17 +2,17 @@
 
 import { Block, epitaph } from "./block.js";
 import { element, notice } from "./dialog.js";
+import { Entry } from "./entry.js";
 import { KIND } from "./frames.js";
-import { History } from "./history.js";
+import { PAGE, recall, remember } from "./memory.js";
 import { PYTHON, Python } from "./python.js";
 
 /** @typedef {import("./types.js").ProcessRecord} ProcessRecord */
-/** @typedef {"shell" | "python"} Mode */
 
 const FRAME_MILLISECONDS = 16; // a window of 256 kB in each makes 16 MB/s
 const NEAR_BOTTOM_PIXELS = 60;
+const CD_TOLD = /^(\s*cd(?:\s+[^;&|<>`$()]*)?) && pwd$/; // as we start it, to be told where it went
 const JUST_CD = /^\s*cd(\s+[^;&|<>`$()]*)?$/;
-const PROMPTS = { shell: "$", python: ">>>" };
 
 export class Scroll {
   panel = element("section", { className: "scroll" });
@@ -26,47 +26,30 @@ export class Scroll {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #drawing;
   #encoder = new TextEncoder();
-  /** @type {Mode} */
-  #mode = "shell";
-  #histories = { shell: new History("shell"), python: new History("python") };
 
   #results = element("div", { className: "results", role: "log", "aria-label": "Results", tabIndex: 0 });
   #empty = element("p", { className: "empty" }, "Commands that you enter below and what they say appear here. They go on when you close this page, and are here again when you come back.");
-  #prompt = element("span", { className: "prompt", "aria-hidden": "true" });
-  #field = /** @type {HTMLTextAreaElement} */ (element("textarea", { rows: 1, spellcheck: false, autocapitalize: "off", "aria-label": "Command" }));
-  #run = /** @type {HTMLButtonElement} */ (element("button", { type: "submit", className: "run" }, "Run"));
-  #modes = /** @type {Record<Mode, HTMLButtonElement>} */ ({ shell: modeButton("Shell"), python: modeButton("Python") });
+  #entry = new Entry({
+    onenter: (mode, text) => (text.trim() || (mode === "python" && this.#python.busy)) && this.#enter(mode, text),
+    oninterrupt: (mode) => this.#interrupt(mode),
+    onclear: () => this.#clear(),
+  });
 
   /** @param {import("./client.js").Client} client */
   constructor(client) {
     this.#client = client;
     this.#python = new Python(client, (block) => this.#place(block), (source) => this.#enter("python", source));
-    const modes = element("div", { className: "modes", role: "radiogroup", "aria-label": "Mode" }, this.#modes.shell, this.#modes.python);
-    const field = element("div", { className: "field" }, this.#prompt, this.#field);
-    const entry = element("form", { className: "entry" }, modes, field, this.#run);
     this.#results.append(this.#empty);
-    this.panel.append(this.#results, entry);
-    entry.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#submit();
-    });
-    this.#field.addEventListener("keydown", (event) => this.#key(event));
-    this.#field.addEventListener("input", () => this.#grow());
-    this.#modes.shell.addEventListener("click", () => this.#choose("shell"));
-    this.#modes.python.addEventListener("click", () => this.#choose("python"));
-    this.#choose("shell");
+    this.panel.append(this.#results, this.#entry.element);
   }
 
   focus() {
-    this.#field.focus();
+    this.#entry.focus();
   }
 
   /** @param {boolean} may whether commands may be run */
   allow(may) {
-    for (const control of [this.#field, this.#run, this.#modes.shell, this.#modes.python]) {
-      control.disabled = !may;
-    }
-    this.#field.placeholder = may ? "Enter runs, Shift+Enter begins a new line" : "You may only watch.";
+    this.#entry.allow(may);
   }
 
   /** Forget everything: another session is shown. */
@@ -76,7 +59,7 @@ export class Scroll {
     this.#python.reset();
     this.#results.replaceChildren(this.#empty);
     this.#empty.hidden = false;
-    this.#choose(this.#mode);
+    this.#entry.directory = this.#directory;
   }
 
   // ---- what happens to processes without a terminal
@@ -93,13 +76,14 @@ export class Scroll {
       this.#python.found(record);
       return;
     }
-    const { process } = record;
-    const line = record.name;
+    const { process, runner, name } = record;
+    const line = runner === "sh" ? record.line.replace(CD_TOLD, "$1") : name;
     const running = record.state === "running";
-    const block = new Block("$", line, record.started, {
+    const block = new Block(runner === "sh" ? "$" : runner, line, record.started, {
       stop: () => void this.#client.request("stop", { process }).catch(complain),
-      rerun: () => this.#enter("shell", line),
+      rerun: runner === "sh" ? () => this.#enter("shell", line) : undefined,
       input: running ? (text) => this.#input(process, text + "\n") : undefined,
+      ongrow: () => this.#stick(),
       eof: () => void this.#client.request("eof", { process }).catch(complain),
     });
     this.#blocks.set(process, block);
@@ -151,26 +135,15 @@ export class Scroll {
       block.finish(event.exit_code === 0, epitaph(result), event.duration);
       if (JUST_CD.test(block.command) && event.exit_code === 0) {
         this.#directory = block.said.trim().split("\n").at(-1) ?? "";
-        this.#choose(this.#mode);
+        this.#entry.directory = this.#directory;
       }
     }
   }
 
   // ---- what a person does
 
-  #submit() {
-    const line = this.#field.value;
-    if (!line.trim() && !this.#python.busy) {
-      return;
-    }
-    this.#field.value = "";
-    this.#grow();
-    this.#histories[this.#mode].add(line);
-    this.#enter(this.#mode, line);
-  }
-
   /**
-   * @param {Mode} mode
+   * @param {import("./entry.js").Mode} mode
    * @param {string} line
    */
   #enter(mode, line) {
@@ -181,10 +154,7 @@ export class Scroll {
         : this.#client.start({ runner: "sh", line: JUST_CD.test(line) ? `${line} && pwd` : line, name: line, cwd: this.#directory });
     starting.catch((error) => {
       complain(error);
-      if (!this.#field.value) {
-        this.#field.value = line; // nothing entered is lost
-        this.#grow();
-      }
+      this.#entry.giveBack(line);
     });
   }
 
@@ -201,52 +171,20 @@ export class Scroll {
     }
   }
 
-  /** @param {KeyboardEvent} event */
-  #key(event) {
-    const { selectionStart, selectionEnd, value } = this.#field;
-    const first = !value.slice(0, selectionStart).includes("\n");
-    const last = !value.slice(selectionEnd).includes("\n");
-    if (event.isComposing) {
-      return; // an input method is at work; its Enter is not ours
-    }
-    if (event.key === "Enter" && !event.shiftKey) {
-      this.#submit();
-    } else if (event.key === "ArrowUp" && first && !event.altKey) {
-      this.#recall(-1);
-    } else if (event.key === "ArrowDown" && last && !event.altKey) {
-      this.#recall(1);
-    } else if (event.ctrlKey && event.key === "c" && selectionStart === selectionEnd && !getSelection()?.toString()) {
-      this.#interrupt();
-    } else if (event.ctrlKey && event.key === "l") {
-      this.#clear();
-    } else {
-      return;
-    }
-    event.preventDefault();
-  }
-
-  /** @param {-1 | 1} step */
-  #recall(step) {
-    const text = this.#histories[this.#mode].move(step, this.#field.value);
-    if (text !== null) {
-      this.#field.value = text;
-      this.#field.setSelectionRange(text.length, text.length);
-      this.#grow();
-    }
-  }
-
-  #interrupt() {
-    if (this.#mode === "python" && this.#python.busy) {
+  /**
+   * @param {import("./entry.js").Mode} mode
+   * @returns {boolean} whether there was something to stop
+   */
+  #interrupt(mode) {
+    if (mode === "python" && this.#python.busy) {
       this.#python.stop();
-      return;
+      return true;
     }
     const running = [...this.#blocks].filter(([, block]) => block.running).at(-1);
     if (running) {
       this.#client.request("signal", { process: running[0], signal: "INT" }).catch(complain);
-    } else {
-      this.#field.value = "";
-      this.#grow();
     }
+    return running !== undefined;
   }
 
   #clear() {
@@ -275,7 +213,7 @@ export class Scroll {
   #draw() {
     clearTimeout(this.#drawing);
     const arrived = this.#arrived.splice(0);
-    const bottom = arrived.length > 0 && this.#atBottom;
+    const bottom = arrived.length > 0 && this.#atBottom; // before it grows
     for (const { process, stream, pieces, end } of arrived) {
       const bytes = joined(pieces);
       if (this.#python.owns(process)) {
@@ -290,25 +228,16 @@ export class Scroll {
     }
   }
 
-  /** @param {Mode} mode */
-  #choose(mode) {
-    this.#mode = mode;
-    for (const [name, button] of Object.entries(this.#modes)) {
-      button.setAttribute("aria-checked", String(name === mode));
-    }
-    const directory = this.#directory;
-    this.#prompt.textContent = mode === "shell" ? `${directory || "~"} ${PROMPTS.shell}` : PROMPTS.python;
-    this.#prompt.title = directory;
-    this.#field.setAttribute("aria-label", mode === "shell" ? "Shell command" : "Python");
-  }
-
-  #grow() {
-    this.#field.rows = Math.min(12, this.#field.value.split("\n").length);
-  }
-
   get #atBottom() {
     const { scrollTop, scrollHeight, clientHeight } = this.#results;
     return scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM_PIXELS;
+  }
+
+  /** Something has grown at the bottom: it shall be seen if the bottom was. */
+  #stick() {
+    if (this.#atBottom) {
+      this.#toBottom();
+    }
   }
 
   #toBottom() {
@@ -316,11 +245,11 @@ export class Scroll {
   }
 
   get #directory() {
-    return sessionStorage.getItem(`webshell.directory.${this.#client.session?.id}`) ?? "";
+    return recall(PAGE, `directory.${this.#client.session?.id}`) ?? "";
   }
 
   set #directory(directory) {
-    sessionStorage.setItem(`webshell.directory.${this.#client.session?.id}`, directory);
+    remember(PAGE, `directory.${this.#client.session?.id}`, directory);
   }
 }
 
@@ -333,11 +262,6 @@ function joined(pieces) {
     at += piece.length;
   }
   return bytes;
-}
-
-/** @param {string} text */
-function modeButton(text) {
-  return /** @type {HTMLButtonElement} */ (element("button", { type: "button", role: "radio" }, text));
 }
 
 /** @param {Error} error */

@@ -1,6 +1,8 @@
 /** What a person has chosen for this browser: theme, font size, screen reader mode. Kept in localStorage. */
 
-const KEY = "webshell.settings";
+import { BROWSER, recall, remember } from "./memory.js";
+
+const KEY = "settings";
 const DEFAULTS = { theme: "system", fontSize: 14, screenReader: false };
 const SMALLEST = 8;
 const LARGEST = 32;
@@ -22,7 +24,7 @@ const PALETTES = {
 const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 
 export class Settings {
-  #values = { ...DEFAULTS, ...stored() };
+  #values = { ...DEFAULTS, ...recall(BROWSER, KEY) };
   #onchange;
 
   /** @param {() => void} onchange */
@@ -60,11 +62,7 @@ export class Settings {
   change(values) {
     Object.assign(this.#values, values);
     this.#values.fontSize = Math.max(SMALLEST, Math.min(LARGEST, this.#values.fontSize));
-    try {
-      localStorage.setItem(KEY, JSON.stringify(this.#values));
-    } catch {
-      // private browsing: the choice holds for this page
-    }
+    remember(BROWSER, KEY, this.#values);
     this.#apply();
   }
 
@@ -76,14 +74,5 @@ export class Settings {
   #apply() {
     document.documentElement.dataset.theme = this.mode;
     this.#onchange();
-  }
-}
-
-/** @returns {Partial<typeof DEFAULTS>} */
-function stored() {
-  try {
-    return JSON.parse(localStorage.getItem(KEY) ?? "{}");
-  } catch {
-    return {};
   }
 }
