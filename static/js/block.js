@@ -6,6 +6,9 @@ import { Output } from "./output.js";
 
 const INPUT_MILLISECONDS = 1000; // most commands are over by then, and need no field for input
 
+const SIGNALS = /** @type {Record<string, string>} */ ({ INT: "interrupted", TERM: "stopped", HUP: "stopped", KILL: "killed", SEGV: "crashed" });
+const CODES = /** @type {Record<number, string>} */ ({ 0: "done", 126: "not a program (exit 126)", 127: "not found (exit 127)" });
+
 /**
  * @typedef {Object} Actions
  * @property {() => void} [stop]
@@ -174,6 +177,6 @@ function lasted(seconds) {
  * @param {{exit_code: number | null, signal: string | null, survivors?: number[]}} result
  */
 export function epitaph({ exit_code, signal, survivors = [] }) {
-  const end = signal !== null ? `ended by ${signal}` : exit_code === 0 ? "done" : `exit ${exit_code}`;
+  const end = signal !== null ? (SIGNALS[signal] ?? `ended by ${signal}`) : (CODES[exit_code ?? 0] ?? `exit ${exit_code}`);
   return survivors.length ? `${end}, ${survivors.length} left running` : end;
 }

@@ -6,7 +6,8 @@ import { History } from "./history.js";
 /** @typedef {"shell" | "python"} Mode */
 
 const MOST_ROWS = 12;
-const DIRECTORY_CHARACTERS = 28; // then its beginning is left out
+const DIRECTORY_CHARACTERS = { wide: 32, narrow: 12 }; // then its beginning is left out
+const narrow = matchMedia("(max-width: 40rem)"); // as in page.css
 const PROMPTS = { shell: "$", python: ">>>" };
 const LABELS = { shell: "Shell command", python: "Python" };
 
@@ -49,6 +50,7 @@ export class Entry {
     modes.addEventListener("keydown", (event) => this.#walk(event));
     shell.addEventListener("click", () => this.choose("shell"));
     python.addEventListener("click", () => this.choose("python"));
+    narrow.addEventListener("change", () => this.choose(this.mode));
     this.choose("shell");
   }
 
@@ -61,7 +63,8 @@ export class Entry {
     for (const control of [this.#field, this.#run, this.#modes.shell, this.#modes.python]) {
       control.disabled = !may;
     }
-    this.#field.placeholder = may ? "Enter runs, Shift+Enter begins a new line" : "You may only watch";
+    const keys = narrow.matches ? "Enter runs" : "Enter runs, Shift+Enter begins a new line";
+    this.#field.placeholder = may ? keys : "You may only watch";
   }
 
   /** @param {string} text that could not be run: nothing entered is lost */
@@ -163,10 +166,11 @@ function radio(text) {
 
 /** @param {string} directory */
 function shortened(directory) {
-  if (directory.length <= DIRECTORY_CHARACTERS) {
+  const most = narrow.matches ? DIRECTORY_CHARACTERS.narrow : DIRECTORY_CHARACTERS.wide;
+  if (directory.length <= most) {
     return directory;
   }
-  const end = directory.slice(-DIRECTORY_CHARACTERS);
+  const end = directory.slice(-most);
   const slash = end.indexOf("/");
   return `…${slash >= 0 && slash < end.length - 1 ? end.slice(slash) : end}`;
 }
