@@ -7,7 +7,7 @@ import { Output } from "./output.js";
 const INPUT_MILLISECONDS = 1000; // most commands are over by then, and need no field for input
 
 const SIGNALS = /** @type {Record<string, string>} */ ({ INT: "interrupted", TERM: "stopped", HUP: "stopped", KILL: "killed", SEGV: "crashed" });
-const CODES = /** @type {Record<number, string>} */ ({ 0: "done", 126: "not a program (exit 126)", 127: "not found (exit 127)" });
+const CODES = /** @type {Record<number, string>} */ ({ 0: "done", 126: "exit 126 (not a program)", 127: "exit 127 (not found)" });
 
 /**
  * @typedef {Object} Actions

@@ -47,6 +47,7 @@ export class StatusBar {
   #draw() {
     const [text, control] = this.#words();
     this.#bar.hidden = !text;
+    this.#bar.classList.toggle("lasting", !/^(connecting|waiting|offline)$/.test(this.#status.state));
     if (text !== this.#shown) {
       this.#shown = text;
       this.#bar.replaceChildren(element("span", {}, text), ...(control ? [control] : []));

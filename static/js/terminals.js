@@ -184,7 +184,7 @@ export class Terminals {
 
 /** @param {string} text */
 async function confirmPaste(text) {
-  const lines = text.split(/\r\n|\r|\n/).length;
+  const lines = text.replace(/[\r\n]+$/, "").split(/\r\n|\r|\n/).length;
   const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
   const body = [element("p", {}, "Each line is run as soon as it arrives."), element("pre", {}, shown)];
   return (await ask({ title: `Paste ${lines} lines?`, body, confirm: "Paste" })).confirmed;

@@ -107,8 +107,11 @@ def test_a_cut_and_everything_is_there_again(far_anna: Visitor, proxy: Proxy, ho
     far_anna.runs("echo before; i=0; until [ -e go ]; do sleep 0.05; done; seq -s ' ' 1000; echo af''ter").sees(
         "^before$"
     )
+    rows = far_anna.terminal.locator(".xterm-rows > div")
+    before = rows.count()
     proxy.cut()
     expect(far_anna.status).to_contain_text(re.compile("Trying again|Connecting"))
+    assert rows.count() == before  # saying so takes no row away
     far_anna.sees("^before$")  # what was there stays readable
     far_anna.types("echo typed me''anwhile", "Enter")
     home.joinpath("go").touch()
