@@ -1,4 +1,4 @@
-"""The examples of the README, as they stand."""
+"""The examples of the README, as they stand, and what else the documentation says in numbers and names."""
 
 from __future__ import annotations
 
@@ -10,8 +10,19 @@ from urllib.parse import urlsplit
 
 from server.daemons import FOREGROUND, LOOPBACK, ask, environment, run
 from server.examples import ROOT, python_of
+from twisted.web.http import HTTPChannel
 from wire import PATIENCE, Server, WireClient
 
+from webshell import intake
+from webshell.config import Config
+from webshell.connection import FRAME_BYTES
+from webshell.targets.environment import PASSED
+from webshell.web import limits, websocket
+from webshell.web.access import PUBLIC
+from webshell.web.credentials import TRIES_PER_ADDRESS, USER_COOKIE_SECONDS, WINDOW_SECONDS
+from webshell.web.tokens import COOKIE_SECONDS
+
+SECURITY = (ROOT / "docs" / "security.rst").read_text("utf-8")
 README = (ROOT / "README.rst").read_text("utf-8")
 RUN = """
 from twisted.internet import endpoints, reactor
@@ -69,6 +80,34 @@ def test_what_it_says_of_the_start(tmp_path: Path) -> None:
         headers = {"Accept": "text/html"}
         where = (parts.hostname or "", parts.port or 0)
         assert ask(where, f"/?token={server.token}", host=parts.netloc, headers=headers).status == 303
+
+
+def test_the_limits_in_the_security_page_are_those_of_the_code() -> None:
+    documented = {row[0]: row[1] for row in re.findall(r"^(\S.*?)  +(\d.*?)  +\S", SECURITY, re.MULTILINE)}
+    assert documented == {
+        "connections, of one address": f"{Config().connections}, {Config().connections_of_address}",
+        "request line and headers": f"{HTTPChannel.totalHeadersSize} bytes",
+        "a request, headers and body": f"{limits.REQUEST_SECONDS:.0f} s",
+        "between requests": f"{limits.IDLE_SECONDS:.0f} s",
+        "body of a POST": f"{limits.POST_BYTES} bytes",
+        "a frame or message to the server": f"{FRAME_BYTES} bytes",
+        "fragments of a message": f"{websocket.FRAGMENTS}",
+        "input under way, of a client": f"{intake.CLIENT_BYTES} bytes",
+        "input under way, of a process": f"{intake.PROCESS_BYTES} bytes",
+        "answers that a client does not read": f"{websocket.UNREAD_BYTES} bytes",
+        "WebSocket handshake": "10 s",
+        "no answer to pings": f"{websocket.PING_SECONDS + websocket.PONG_SECONDS:.0f} s",
+        "wrong tries a minute, of an address": f"{TRIES_PER_ADDRESS}",
+    }
+    assert (WINDOW_SECONDS, COOKIE_SECONDS, USER_COOKIE_SECONDS) == (60, 30 * 86400, 86400)
+
+
+def test_the_security_page_names_what_is_public_and_what_children_get() -> None:
+    sentence = re.search(r"Without a grant one gets (.*?), and nothing else", SECURITY, re.DOTALL)
+    assert sentence
+    public = {"/".join(step.decode() for step in path) for path in PUBLIC}
+    assert set(re.findall(r"``(\S+)``", sentence[1])) == public
+    assert f"``{' '.join(sorted([*PASSED, 'LC_*']))}``" in SECURITY
 
 
 def test_the_pages_that_it_names_exist() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from twisted.web.http import CACHED, Request
 from twisted.web.resource import Resource
 
+from webshell.web.answers import NotFound
 from webshell.web.secure import secure_headers
 
 PACKAGE = Path(__file__).parent.parent
@@ -55,10 +56,18 @@ def add_files(root: Resource, folder: Path) -> None:
         for directory in directories:
             inner = place.children.get(directory.encode())
             if inner is None:
-                inner = Resource()
+                inner = Folder()
                 place.putChild(directory.encode(), inner)
             place = inner
         place.putChild(last.encode(), Asset(folder / name))
+
+
+class Folder(Resource):
+    """What files hang in; nothing by itself."""
+
+    def render(self, request: Request) -> bytes:
+        """Nothing."""
+        raise NotFound("there is nothing here")
 
 
 class Asset(Resource):
