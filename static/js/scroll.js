@@ -10,6 +10,7 @@ import { PYTHON, Python } from "./python.js";
 /** @typedef {import("./types.js").ProcessRecord} ProcessRecord */
 
 const FRAME_MILLISECONDS = 16; // a window of 256 kB in each makes 16 MB/s
+const MOST_BLOCKS = 500; // more than a session keeps processes: only of Python can there be so many
 const NEAR_BOTTOM_PIXELS = 60;
 const CD_TOLD = /^(\s*cd(?:\s+[^;&|<>`$()]*)?) && pwd$/; // as we start it, to be told where it went
 const JUST_CD = /^\s*cd(\s+[^;&|<>`$()]*)?$/;
@@ -206,7 +207,18 @@ export class Scroll {
     block.element.dataset.started = String(block.started);
     const later = [...this.#results.children].find((other) => Number(/** @type {HTMLElement} */ (other).dataset.started) > block.started);
     this.#results.insertBefore(block.element, later ?? null);
+    this.#forget();
     this.#toBottom();
+  }
+
+  /** The oldest go when there are too many. */
+  #forget() {
+    const over = [...this.#results.querySelectorAll(".block:not(.running)")].slice(0, Math.max(0, this.#results.childElementCount - 1 - MOST_BLOCKS));
+    for (const element of over) {
+      element.remove();
+      const [process] = [...this.#blocks].find(([, block]) => block.element === element) ?? [0];
+      this.#blocks.delete(process);
+    }
   }
 
   /** What has arrived since the last frame, at once: a layout for each message would be slow. */
