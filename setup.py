@@ -75,18 +75,16 @@ setup(
     package_dir={"webshell.static": "static"},
     package_data={"webshell": ["py.typed"], "twisted": ["plugins/webshell_plugin.py"]},
     install_requires=[
-        "Twisted[tls]>=26.4",
+        "Twisted[tls]>=26.4",  # 25.5 fails on TLS with the pyOpenSSL of today, 24.11 lacks parsePOSTFormSubmission
         "autobahn>=26.10.2",
-        "pyOpenSSL>=24.3",
-        "service-identity>=24.1",
-        "cryptography>=44.0",
-        "zope.interface>=7.0",
+        "cryptography>=50.0",  # as autobahn has it
+        "zope.interface>=7.1",
     ],
     extras_require={
         "test": [
             "pytest>=8.3",
             "pytest-timeout>=2.3",
-            "hypothesis>=6.120",
+            "hypothesis>=6.140",
             "coverage>=7.6",
             "wsproto>=1.2",
             "playwright>=1.50",

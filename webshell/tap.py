@@ -134,5 +134,5 @@ def _handle_signals(reactor: Any, service: ShellService) -> None:
             service.hasten()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, handle)
