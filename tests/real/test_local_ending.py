@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from real.local_case import LocalCase, Told, alive, child, descriptors, eventually, reactor, sleep, zombies
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from webshell.command import Command, Size
 from webshell.errors import SpawnFailed
 from webshell.targets.census import Census, Running
 from webshell.targets.ending import Ending as EndingOf
+from webshell.targets.ending import Family as FamilyOf
 from webshell.targets.local import LocalTarget
 
 GRACE = 60.0  # far longer than any test takes: what ends before it ended without KILL
@@ -90,6 +91,18 @@ class Ending(LocalCase):
             told = self.spawn("sleep", "1000", size=size)
             child(told).stop(GRACE)
             self.assertEqual(await told.end(), (None, "HUP", ()))
+
+    async def test_a_child_that_shows_neither_marker_nor_session_yet(self) -> None:
+        """As between the kernel's two steps of an exec: ``stop`` right after the start must find it all the same."""
+        starting = Running(1234, b"1", os.getpid(), os.getpgrp(), os.getsid(0))
+        census = Census(reactor, Path("/nowhere"))
+        found = [starting]
+        self.patch(census, "take", lambda: succeed(found))
+        family = FamilyOf(census, starting.pid, "a marker")
+        self.assertEqual(await family.living(), [starting])
+        family.reap()
+        found[:] = [starting._replace(started=b"2")]  # another that was given its number
+        self.assertEqual(await family.living(), [])
 
     async def test_stop_an_interactive_shell_with_jobs(self) -> None:
         told = self.spawn("bash", "--norc", "--noprofile", env={"PS1": "READY>"})

@@ -83,7 +83,8 @@ class Family:
 
     def _has(self, process: Running) -> bool:
         return (
-            process.marker == self._marker
+            (process.pid == self._leader and not self._reaped)  # just started, it has neither marker nor session yet
+            or process.marker == self._marker
             or process.session == self._session
             or (process.pid, process.started) in self._known  # it has lost the parent by which it was found
         )
