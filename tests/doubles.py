@@ -115,8 +115,8 @@ class FakeChild:
     def signal(self, name: str) -> None:
         self._note("signal", name)
 
-    def stop(self, grace: float) -> None:
-        self._note("stop", grace)
+    def stop(self, grace: float, hangup: bool = True) -> None:
+        self._note("stop", grace, *([] if hangup else ["no hangup"]))
 
     def _note(self, *what: object) -> None:
         self._log.append((self._number, *what))

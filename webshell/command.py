@@ -26,6 +26,28 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What must be made before a command can run, and removed after it; names in ``{}`` are ``recipes.py``'s.
+
+    :ivar code: the text of a script to be written; None: there is one, or none is needed.
+    :ivar path: the script; with *code*, or without *script*, the directory. Relative to where users' work is kept.
+    :ivar script: whether there is a script at all.
+    :ivar suffix: how the name of a written script ends.
+    :ivar executable: whether the script is the program.
+    :ivar build: the argv of what makes ``{program}`` from ``{file}``; empty: nothing is built.
+    :ivar venv: whether a virtual environment is used if the project has one.
+    """
+
+    code: str | None = None
+    path: str = ""
+    script: bool = True
+    suffix: str = ""
+    executable: bool = False
+    build: tuple[str, ...] = ()
+    venv: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A program to start.
 
@@ -34,6 +56,10 @@ class Command:
     :ivar cwd: the working directory; empty: the home directory. A leading ``~`` is the home directory.
     :ivar env: additions to the environment that the target gives by its allow-list.
     :ivar size: the terminal's size if it runs in a terminal, else None: pipes.
+    :ivar trusted: what the server itself adds to the environment: not checked, over everything else.
+    :ivar user: the system user to run as; empty: the daemon's own.
+    :ivar gather: seconds that output of pipes is collected for, so that what was written together is told together.
+    :ivar work: what must be made first, if anything.
     """
 
     argv: tuple[str, ...]
@@ -41,3 +67,7 @@ class Command:
     cwd: str = ""
     env: dict[str, str] = field(default_factory=dict)
     size: Size | None = None
+    trusted: dict[str, str] = field(default_factory=dict)
+    user: str = ""
+    gather: float = 0.0
+    work: Work | None = None

@@ -153,7 +153,7 @@ class Connection:
         self.deliver(m.SessionList(self._sessions.visible(self.grant), request.id))
 
     def _open(self, request: m.Open) -> None:
-        session = self._sessions.open(request.name, self.grant.identity, request.linger)
+        session = self._sessions.open(request.name, self.grant.identity, request.linger, request.grace)
         self._enter(session, m.Attach(session.id, {}, request.client, request.id))
 
     def _attach(self, request: m.Attach) -> None:
@@ -177,6 +177,8 @@ class Connection:
         self._done(request)
 
     def _start(self, request: m.Start) -> None:
+        if request.user is not None:
+            self.grant.require_user(request.user)
         self._attached().start(request, self)
 
     def _input(self, request: m.Input) -> None:
@@ -196,7 +198,7 @@ class Connection:
         self._done(request)
 
     def _stop(self, request: m.Stop) -> None:
-        self._attached().stop(request.process, request.grace)
+        self._attached().stop(request)
         self._done(request)
 
     def _ack(self, request: m.Ack) -> None:

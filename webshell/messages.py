@@ -45,12 +45,16 @@ class ListSessions:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Make a session and attach to it. *linger*: seconds that it outlives its last client; None: the configured."""
+    """Make a session and attach to it. *linger*: seconds that it outlives its last client; None: the configured.
+
+    *grace*: seconds between TERM and KILL when it ends; None: the configured.
+    """
 
     name: str = ""
     linger: float | None = None
     client: str = ""
     id: RequestId = None
+    grace: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,11 @@ class Detach:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a process. *pty* None: as the runner is meant; *keep*: ``tail`` or ``all``; *queue*: wait for its turn."""
+    """Start a process. *pty* None: as the runner is meant; *keep*: ``tail`` or ``all``; *queue*: wait for its turn.
+
+    *code*: the text of a script, *path*: the script or where it shall be, for runners that run scripts; *user*: the
+    system user to run as, None: the daemon's own.
+    """
 
     runner: str
     line: str = ""
@@ -85,6 +93,9 @@ class Start:
     name: str = ""
     queue: str = ""
     id: RequestId = None
+    code: str | None = None
+    path: str = ""
+    user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +136,15 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End a process and everything that it started; KILL after *grace* seconds (None: the configured)."""
+    """End a process and everything that it started; KILL after *grace* seconds (None: the configured).
+
+    *hangup*: HUP goes with TERM, as when a terminal is closed: interactive shells ignore TERM alone.
+    """
 
     process: int
     grace: float | None = None
     id: RequestId = None
+    hangup: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Protocol
 from webshell.cursor import Attendant
 from webshell.errors import BadRequest, LimitReached, NoSuchProcess, NoSuchSession, WebshellError, WrongState
 from webshell.limits import Clock, Limits, Timer
-from webshell.messages import Closed, Event, Failed, Presence, Removed, Renamed, Resize, Resized, Start, Started
+from webshell.messages import Closed, Event, Failed, Presence, Removed, Renamed, Resize, Resized, Start, Started, Stop
 from webshell.process import Process
 from webshell.records import ClientRecord, ProcessRecord, SessionRecord
 from webshell.runners import Runner
@@ -72,11 +72,12 @@ class _Queue:
 class Session:
     """A named set of processes, and who attends it."""
 
-    def __init__(self, name: str, owner: str, linger: float, house: House) -> None:
+    def __init__(self, name: str, owner: str, linger: float, grace: float, house: House) -> None:
         self.id = secrets.token_urlsafe(SESSION_ID_BYTES)
         self.name = name
         self.owner = owner
         self.linger = linger
+        self.grace = grace
         self.processes: dict[int, Process] = {}
         self.closed = False
         self._house = house
@@ -148,13 +149,13 @@ class Session:
         else:
             queue.waiting.append(_Waiting(start, attendant))
 
-    def stop(self, number: int, grace: float | None) -> None:
+    def stop(self, stop: Stop) -> None:
         """End a process and all that it started, or what is left of one that has exited."""
-        process = self.process(number)
+        process = self.process(stop.process)
         child = process.child or process.remains
         if child is None:
-            raise WrongState(f"process {number} has exited, and nothing of it is left")
-        child.stop(self._house.limits.grace if grace is None else grace)
+            raise WrongState(f"process {stop.process} has exited, and nothing of it is left")
+        child.stop(self.grace if stop.grace is None else stop.grace, stop.hangup)
 
     def resize(self, resize: Resize, attendant: Attendant) -> None:
         """Set a terminal's size; the others are told."""
@@ -201,7 +202,7 @@ class Session:
         self._house.kept -= len(self.processes)
         for child in (*(process.child or process.remains for process in self.processes.values()), *self._remains):
             if child is not None:
-                child.stop(self._house.limits.grace)
+                child.stop(self.grace)
         for one in unanswered:
             self._refuse(one, NoSuchSession("the session has ended"))
         for attendant in tuple(self._attendants):

@@ -40,13 +40,14 @@ class Sessions:
         self.running = 0
         self._sessions: dict[str, Session] = {}
 
-    def open(self, name: str, owner: str, linger: float | None) -> Session:
-        """Make a session. *linger* is in seconds, at most the configured; None: the configured."""
+    def open(self, name: str, owner: str, linger: float | None, grace: float | None = None) -> Session:
+        """Make a session. *linger* and *grace* are in seconds, at most the configured; None: the configured."""
         if len(self._sessions) >= self.limits.sessions:
             raise LimitReached(f"there are {self.limits.sessions} sessions already, the limit: end one first")
         limit = self.limits.linger
         linger = limit if linger is None else max(0.0, min(linger, limit))
-        session = Session(name[:NAME_CHARACTERS] or self._free_name(), owner, linger, self)
+        grace = self.limits.grace if grace is None else min(grace, self.limits.grace)
+        session = Session(name[:NAME_CHARACTERS] or self._free_name(), owner, linger, grace, self)
         self._sessions[session.id] = session
         return session
 

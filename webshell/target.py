@@ -43,8 +43,8 @@ class Child(Protocol):
     def signal(self, name: str) -> None:
         """Send the signal ``SIG`` + *name* to the terminal's foreground job, or to the child's process group."""
 
-    def stop(self, grace: float) -> None:
-        """End everything that the child started: HUP and TERM now, KILL after *grace* seconds.
+    def stop(self, grace: float, hangup: bool = True) -> None:
+        """End everything that the child started: TERM, and HUP unless not *hangup*, now, KILL after *grace* seconds.
 
         A second call with a smaller grace hastens it. ``exited`` is told when the child has ended; processes that even
         KILL has not ended by then are reported there as survivors. After ``exited``, ends what survived.

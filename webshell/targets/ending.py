@@ -97,9 +97,10 @@ class Family:
 class Ending:
     """HUP, TERM and CONT to a whole family; KILL after a grace, until none is left."""
 
-    def __init__(self, reactor: IReactor, family: Family, grace: float) -> None:
+    def __init__(self, reactor: IReactor, family: Family, grace: float, hangup: bool = True) -> None:
         self._reactor = reactor
         self._family = family
+        self._first = (*([signal.SIGHUP] if hangup else []), signal.SIGTERM, signal.SIGCONT)
         self._deadline = reactor.seconds() + grace
         self._rest: Deferred[None] | None = None
 
@@ -121,7 +122,7 @@ class Ending:
         seconds = self._reactor.seconds
         while (left := await self._family.living()) and (remaining := self._deadline - seconds()) > 0:
             untold = [process for process in left if (process.pid, process.started) not in told]
-            self._family.send(untold, signal.SIGHUP, signal.SIGTERM, signal.SIGCONT)
+            self._family.send(untold, *self._first)
             told.update((process.pid, process.started) for process in untold)
             await self._sleep(min(look, remaining))
             look = min(look * 2, LOOK_SECONDS_MOST)

@@ -189,14 +189,14 @@ class LocalChild:
             if group == self.pid:  # it has just started, and leads no group yet
                 os.kill(group, number)
 
-    def stop(self, grace: float) -> None:
+    def stop(self, grace: float, hangup: bool = True) -> None:
         """End everything that the child started."""
         if self._ending is not None:
             self._ending.hasten(grace)
             return
         if foreground := self._ends.foreground():
             self.family.join(foreground)
-        self._ending = Ending(self._target.reactor, self.family, grace)
+        self._ending = Ending(self._target.reactor, self.family, grace, hangup)
         _held(Deferred.fromCoroutine(self._stop(self._ending)))
 
     # ---- what the target does

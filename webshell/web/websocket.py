@@ -94,11 +94,28 @@ class Sockets(Resource):
             return _text(request, f"no such runner: there are {', '.join(sorted(self._sessions.runners))}")
         else:
             dialect = Plain(runner)
+        return self.accept(request, dialect, subprotocol)
+
+    def accept(
+        self,
+        request: Request,
+        dialect: Dialect,
+        subprotocol: str | None = None,
+        *,
+        largest: int = FRAME_BYTES,
+        headers: Mapping[str, str] | None = None,
+    ) -> int:
+        """Upgrade *request*, whose client speaks *dialect*.
+
+        :param largest: bytes of a message that it may send.
+        :param headers: go with the answer.
+        """
         grant = granted(request)
 
         def make(peer: IAddress) -> Socket:
             socket = cast("Socket", self._factory.buildProtocol(peer))
-            socket.prepare(dialect, subprotocol, grant, self._sessions, self._open)
+            socket.maxFramePayloadSize = socket.maxMessagePayloadSize = largest
+            socket.prepare(dialect, subprotocol, grant, self._sessions, self._open, headers or {})
             return socket
 
         return cast("int", WebSocketResource(_Door(make)).render(request))
@@ -154,7 +171,13 @@ class Socket(WebSocketServerProtocol):
     _unread = 0
 
     def prepare(
-        self, dialect: Dialect, subprotocol: str | None, grant: Grant, sessions: Sessions, sockets: set[Socket]
+        self,
+        dialect: Dialect,
+        subprotocol: str | None,
+        grant: Grant,
+        sessions: Sessions,
+        sockets: set[Socket],
+        headers: Mapping[str, str],
     ) -> None:
         """What the request decided, before the handshake."""
         self._dialect = dialect
@@ -162,13 +185,14 @@ class Socket(WebSocketServerProtocol):
         self._grant = grant
         self._sessions = sessions
         self._sockets = sockets
+        self._headers = headers
         self.gone: Deferred[None] = Deferred()
 
     # ---- what Autobahn calls
 
-    def onConnect(self, request: ConnectionRequest) -> str | None:
-        """The handshake is about to succeed: which subprotocol?"""
-        return self._subprotocol
+    def onConnect(self, request: ConnectionRequest) -> tuple[str | None, Mapping[str, str]]:
+        """The handshake is about to succeed: which subprotocol, and what else goes with the answer?"""
+        return self._subprotocol, self._headers
 
     def onOpen(self) -> None:
         """The handshake has succeeded."""
