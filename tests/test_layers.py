@@ -17,7 +17,7 @@ LAYERS: dict[int, tuple[str, ...]] = {
     # what can go wrong on purpose; the vocabulary; what a place is
     0: ("", "errors", "command", "records", "messages", "grant", "limits", "target"),
     # pure parts: Start to Command, bytes with offsets, codecs
-    1: ("runners", "modes", "scrollback", "intake", "cursor", "dialects"),
+    1: ("runners", "recipes", "workplace", "further", "modes", "scrollback", "gather", "intake", "cursor", "dialects"),
     # the state
     2: ("process", "session", "sessions"),
     # one client's end
@@ -29,7 +29,7 @@ LAYERS: dict[int, tuple[str, ...]] = {
     # how it is configured, and what listening needs
     6: ("certificate", "config", "listening"),
     # where everything is joined
-    7: ("service",),
+    7: ("service", "service_further"),
     # what is started
     8: ("tap", "__main__"),
     # what runs in a child: it must work without us

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from webshell.further import FurtherLink
 from webshell.limits import Limits
+from webshell.recipes import RECIPES, Recipe
 from webshell.runners import RUNNERS, Row, Runner
+from webshell.workplace import Workplace
 
 _LEAST = {"scrollback": 128 << 10, "window": 128 << 10}
 """Bytes: a client acknowledges in steps of up to 64 kB; with less than two of them it would wait for itself."""
@@ -38,6 +41,10 @@ class Config:
     :ivar connections: TCP connections at once; of one address, a tenth of them (never less than 100 or the total).
     :ivar limits: of sessions and processes.
     :ivar runners: by name, the built-in ones and those of the file.
+    :ivar further_link: serve further-link's clients, too.
+    :ivar further: how.
+    :ivar recipes: runners of scripts by name, for further-link's clients: the built-in ones and those of the file.
+    :ivar users: by a client's identity, the system users that it may run programs as.
     """
 
     listen: tuple[str, ...] = DEFAULT_LISTEN
@@ -52,6 +59,10 @@ class Config:
     connections: int = 1000
     limits: Limits = field(default_factory=Limits)
     runners: Mapping[str, Runner] = field(default_factory=lambda: dict(RUNNERS))
+    further_link: bool = False
+    further: FurtherLink = field(default_factory=FurtherLink)
+    recipes: Mapping[str, Recipe] = field(default_factory=lambda: dict(RECIPES))
+    users: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def connections_of_address(self) -> int:
@@ -90,9 +101,9 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
     settings: dict[str, Any] = {}
     for name, value in table.items():
-        read = {**_READERS, "limits": _limits, "runners": _runners}.get(name)
+        read = {**_READERS, **_TABLES}.get(name)
         if read is None:
-            known = ", ".join(sorted([*_READERS, "limits", "runners"]))
+            known = ", ".join(sorted([*_READERS, *_TABLES]))
             raise ConfigError(f"{path}: there is no setting {name!r}; there are: {known}")
         settings[name] = read(f"{path}: {name}", value)
     return settings
@@ -164,14 +175,81 @@ def _runners(name: str, value: object) -> Mapping[str, Runner]:
         argv = _words(f"{where}.argv", row.get("argv"))
         if not argv:
             raise ConfigError(f"{where}.argv is empty")
-        env = row.get("env", {})
-        if not isinstance(env, dict) or not all(isinstance(text, str) for text in env.values()):
-            raise ConfigError(f"{where}.env must be a table of strings")
+        env = _environment(f"{where}.env", row.get("env", {}))
         runners[runner] = Row(
             argv, _flag(f"{where}.pty", row.get("pty", False)), _text(f"{where}.cwd", row.get("cwd", "")), env
         )
     return runners
 
+
+def _members(where: str, value: object, readers: Mapping[str, Callable[[str, object], Any]]) -> dict[str, Any]:
+    """A table whose members *readers* read."""
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where} must be a table")
+    for name in value:
+        if name not in readers:
+            raise ConfigError(f"{where}: there is no setting {name!r}; there are: {', '.join(readers)}")
+    return {name: readers[name](f"{where}.{name}", text) for name, text in value.items()}
+
+
+def _further(name: str, value: object) -> FurtherLink:
+    read = _members(name, value, _FURTHER)
+    places = {field.name: read.pop(field.name) for field in dataclasses.fields(Workplace) if field.name in read}
+    return FurtherLink(workplace=Workplace(**places), **read)
+
+
+def _recipes(name: str, value: object) -> Mapping[str, Recipe]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{name} must be a table of tables: [recipes.NAME]")
+    recipes = dict(RECIPES)
+    for recipe, row in value.items():
+        read = _members(f"{name}.{recipe}", row, _RECIPE)
+        if not read.get("argv"):
+            raise ConfigError(f"{name}.{recipe}.argv is empty")
+        recipes[recipe] = Recipe(**read)
+    return recipes
+
+
+def _users(name: str, value: object) -> Mapping[str, frozenset[str]]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{name} must be a table: identity = [system users]")
+    return {identity: frozenset(_words(f"{name}.{identity}", users)) for identity, users in value.items()}
+
+
+def _environment(name: str, value: object) -> Mapping[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise ConfigError(f"{name} must be a table of strings")
+    return value
+
+
+_FURTHER: Mapping[str, Callable[[str, object], Any]] = {
+    "work": _text,
+    "temp": _text,
+    "venv": _text,
+    "user": _text,
+    "cross_site": _flag,
+    "approval": _flag,
+    "approval_seconds": _seconds,
+}
+
+_RECIPE: Mapping[str, Callable[[str, object], Any]] = {
+    "argv": _words,
+    "suffix": _text,
+    "build": _words,
+    "env": _environment,
+    "cwd": _text,
+    "probe": _words,
+    "script": _flag,
+    "venv": _flag,
+}
+
+_TABLES: Mapping[str, Callable[[str, object], Any]] = {
+    "further": _further,
+    "limits": _limits,
+    "recipes": _recipes,
+    "runners": _runners,
+    "users": _users,
+}
 
 _READERS: Mapping[str, Callable[[str, object], object]] = {
     "listen": _words,
@@ -184,4 +262,5 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "self_signed": _text,
     "frame_ancestors": _words,
     "connections": _count,
+    "further_link": _flag,
 }

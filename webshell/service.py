@@ -24,6 +24,7 @@ from webshell.certificate import ensure_certificate
 from webshell.config import DEFAULT_LISTEN, Config
 from webshell.errors import WebshellError
 from webshell.listening import Listener, invitation
+from webshell.service_further import Joined
 from webshell.sessions import Sessions
 from webshell.targets.local import LocalTarget
 from webshell.web.access import Authorize, Gate, Policy, embedded_policy, login_policy, open_policy
@@ -54,7 +55,8 @@ class Shell:
         self._stopping: Deferred[None] | None = None
         self._grace = config.limits.grace
         self.target = LocalTarget(reactor, os.environ)
-        self.sessions = Sessions(self.target, config.runners, config.limits, reactor, time.time)
+        joined = Joined(reactor, config, self.target)
+        self.sessions = Sessions(joined.target, joined.runners, config.limits, reactor, time.time)
         self.sockets = Sockets(self.sessions, reactor)
         try:
             tree = Tree(
@@ -67,7 +69,8 @@ class Shell:
             )
         except FileNotFoundError as error:
             raise StartError(str(error)) from None
-        self.resource = Gate(tree, policy)
+        joined.add_routes(tree)
+        self.resource = Gate(tree, policy, joined.public)
 
     def stop(self) -> Deferred[None]:
         """Tell clients, end sessions and children, leave nothing; asked again, with no more grace."""

@@ -31,6 +31,7 @@ class Options(usage.Options, AuthOptionMixin):
 
     optFlags: ClassVar = [
         ["no-auth", None, "Let in everybody who reaches a listener; only for loopback and unix sockets."],
+        ["further-link", None, "Serve further-link's clients, too: /run, /run-py, /upload, /status, /version."],
     ]
     optParameters: ClassVar = [
         ["config", "c", None, "Read settings from this TOML file; more can be set there: limits, runners."],

@@ -14,10 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webshell.config import DEFAULT_LISTEN, Config, ConfigError, load
+from webshell.further import FurtherLink
 from webshell.limits import Limits
 from webshell.messages import Start
+from webshell.recipes import RECIPES, Recipe
 from webshell.runners import RUNNERS
 from webshell.tap import Options
+from webshell.workplace import Workplace
 
 SETTINGS: dict[str, tuple[Any, Any, Any]] = {
     # by name: as an option, in the environment, in a file; each differs
@@ -31,6 +34,7 @@ SETTINGS: dict[str, tuple[Any, Any, Any]] = {
     "self_signed": ("a.pem", "b.pem", "c.pem"),
     "frame_ancestors": (["https://a.example"], ("https://b.example",), ["https://c.example"]),
     "connections": ("10", 20, 30),
+    "further_link": (1, False, True),
 }
 
 
@@ -64,7 +68,9 @@ def test_without_anything_the_defaults_hold() -> None:
 
 
 def test_every_setting_is_tested_here() -> None:
-    assert {*SETTINGS, "limits", "runners"} == {field.name for field in dataclasses.fields(Config)}
+    assert {*SETTINGS, "limits", "runners", "further", "recipes", "users"} == {
+        field.name for field in dataclasses.fields(Config)
+    }
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -91,6 +97,48 @@ def test_limits_come_from_the_file(tmp_path: Path) -> None:
     text = "[limits]\n" + "".join(f"{name} = {value}\n" for name, value in wanted.items())
     assert load({}, {}, write(tmp_path, text)).limits == Limits(**wanted)
     assert load({}, {}, write(tmp_path, "[limits]\ngrace = 0.5\n")).limits == Limits(grace=0.5)
+
+
+def test_how_clients_of_further_link_are_served_comes_from_the_file(tmp_path: Path) -> None:
+    text = """
+        [further]
+        work = "/srv/work"
+        temp = "/srv/temp"
+        venv = ".venv"
+        user = "pi"
+        cross_site = true
+        approval = true
+        approval_seconds = 60
+        [users]
+        operator = ["pi", "root"]
+    """
+    config = load({}, {}, write(tmp_path, text))
+    place = Workplace(work="/srv/work", temp="/srv/temp", venv=".venv")
+    assert config.further == FurtherLink(place, "pi", True, True, 60.0)
+    assert not config.further_link
+    assert config.users == {"operator": frozenset({"pi", "root"})}
+
+
+def test_recipes_of_the_file_join_and_replace_the_built_in_ones(tmp_path: Path) -> None:
+    text = """
+        [recipes.lua]
+        argv = ["lua", "{file}"]
+        suffix = ".lua"
+        build = ["luac", "{file}"]
+        env = {LUA_PATH = "x"}
+        cwd = "/srv"
+        probe = ["lua", "-v"]
+        script = true
+        venv = false
+        [recipes.node]
+        argv = ["node", "--no-warnings", "{file}"]
+    """
+    recipes = load({}, {}, write(tmp_path, text)).recipes
+    assert recipes.keys() == {*RECIPES, "lua"}
+    assert recipes["lua"] == Recipe(
+        ("lua", "{file}"), ".lua", ("luac", "{file}"), {"LUA_PATH": "x"}, "/srv", ("lua", "-v")
+    )
+    assert recipes["node"].argv == ("node", "--no-warnings", "{file}")
 
 
 def test_runners_of_the_file_join_the_built_in_ones(tmp_path: Path) -> None:
@@ -145,6 +193,15 @@ def test_runners_of_the_file_join_the_built_in_ones(tmp_path: Path) -> None:
         ("[runners.x]\nargv = ['a']\npty = 'perhaps'", "runners.x.pty must be true or false"),
         ("[runners.x]\nargv = ['a']\ncwd = 1", "runners.x.cwd must be a string"),
         ("[runners.x]\nargv = ['a']\nenv = {A = 1}", "runners.x.env must be a table of strings"),
+        ("further = 1", "further must be a table"),
+        ("[further]\nx = 1", "further: there is no setting 'x'; there are: work, temp, venv,"),
+        ("[further]\napproval = 'perhaps'", "further.approval must be true or false"),
+        ("recipes = 1", "recipes must be a table of tables"),
+        ("[recipes]\nx = 1", "recipes.x must be a table"),
+        ("[recipes.x]\nsuffix = '.x'", "recipes.x.argv is empty"),
+        ("[recipes.x]\nargv = ['a']\nenv = {A = 1}", "recipes.x.env must be a table of strings"),
+        ("users = 1", "users must be a table"),
+        ("[users]\noperator = 'pi'", "users.operator must be a list of strings"),
         ("listen = [", "webshell.toml: "),
         ("\udcff", "webshell.toml: "),
     ],

@@ -119,6 +119,7 @@ class LocalTarget:
         checked_words((*command.argv, command.arg0, command.cwd, *command.env, *command.env.values()))
         terminal = command.size is not None
         environment = child_environment(self._environment, command.env, terminal=terminal, marker=marker)
+        environment |= command.trusted
         cwd = directory(command.cwd, environment["HOME"])
         program = executable(command.argv[0], environment["PATH"], cwd)
         environment["PWD"] = cwd

@@ -7,7 +7,7 @@ import re
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import cast
 from urllib.parse import unquote_to_bytes
@@ -67,19 +67,21 @@ class Policy:
 
     :ivar credentials: if given, browsers are led to the login page, and ``?token=`` in a page's address logs in.
     :ivar challenges: what ``WWW-Authenticate`` of a 401 says.
+    :ivar users: by identity, the system users that a client may be, beside those of its own grant.
     """
 
     rules: Rules
     authenticators: tuple[Authenticator, ...]
     credentials: Credentials | None = None
     challenges: tuple[str, ...] = ()
+    users: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     async def grant(self, visit: Visit) -> Grant:
         """Return what the client may do, or raise the refusal."""
         for authenticator in self.authenticators:
             grant = await authenticator(visit)
             if grant is not None:
-                return grant
+                return replace(grant, users=grant.users | self.users.get(grant.identity, frozenset()))
         raise Unauthenticated("log in first, or send the token in an Authorization header")
 
 

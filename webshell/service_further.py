@@ -1,0 +1,47 @@
+"""Where what further-link's clients need is joined to the rest: runners, targets, addresses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from webshell.config import Config
+from webshell.recipes import PREFIX
+from webshell.runners import Runner
+from webshell.target import Target
+from webshell.targets.users import Users
+from webshell.targets.workshop import Workshop
+from webshell.web import access
+from webshell.web.further import routes
+from webshell.web.further.probes import Probes
+from webshell.web.tree import Tree
+
+
+class Joined:
+    """What is added when further-link's clients are served; nothing if they are not.
+
+    :ivar target: where commands run.
+    :ivar runners: by name.
+    :ivar public: what may be reached without a grant.
+    """
+
+    def __init__(self, reactor: Any, config: Config, target: Target) -> None:
+        self.target = target
+        self.runners: Mapping[str, Runner] = config.runners
+        self.public: Mapping[tuple[bytes, ...], Collection[bytes]] = access.PUBLIC
+        self._reactor = reactor
+        self._config = config
+        if not config.further_link:
+            return
+        users = Users(target, os.environ)
+        self.target = Workshop(users, config.further.workplace, reactor, os.environ)
+        self.runners = {**config.runners, **{PREFIX + name: recipe for name, recipe in config.recipes.items()}}
+        self.public = {**access.PUBLIC, **routes.PUBLIC}
+
+    def add_routes(self, tree: Tree) -> None:
+        """Hang the addresses into *tree*."""
+        config = self._config
+        if config.further_link:
+            probes = Probes(self.target, config.recipes, self._reactor)
+            routes.add_routes(tree, tree.sockets, config.further, probes)

@@ -1,0 +1,1 @@
+"""further-link's addresses: ``/run``, ``/run-py``, ``/status``, ``/version``, ``/runners`` and ``/upload``."""
