@@ -47,6 +47,23 @@ def test_tabs_by_keyboard(anna: Visitor) -> None:
     expect(page.get_by_role("tab", name="deploy")).to_be_visible()
 
 
+def test_the_page_knows_its_modules_in_advance_and_keeps_them(server: Server, arrive: Arrive) -> None:
+    visitor = arrive().enter(server).at_prompt()
+    fetched = "() => performance.getEntriesByType('resource').map((file) => [file.name, file.transferSize])"
+    hinted = "() => [...document.querySelectorAll('link[rel=modulepreload]')].map((link) => link.href)"
+    first: dict[str, int] = dict(visitor.page.evaluate(fetched))
+    modules = {name for name in first if name.endswith("js")}
+    assert modules == set(visitor.page.evaluate(hinted))
+    assert len(modules) > 30
+    compressed = 260 << 10  # bytes; they are 570 kB on disk
+    assert sum(first.values()) < compressed
+    visitor.page.goto("about:blank")
+    visitor.enter(server).at_prompt()
+    again: dict[str, int] = dict(visitor.page.evaluate(fetched))
+    assert modules <= again.keys()
+    assert {name: size for name, size in again.items() if size and "/v/" in name} == {}
+
+
 def test_every_tab_names_its_panel(anna: Visitor) -> None:
     for tab in anna.page.get_by_role("tab").all():
         tab.click()

@@ -76,7 +76,7 @@ def test_its_own_resources_are_its_own(site: Site) -> None:
 
 
 def test_strangers_are_refused(site: Site) -> None:
-    for path in ("", "ws", "whoami", "js/app.js"):
+    for path in ("", "ws", "whoami", "page.webmanifest", "v", "v/x/js/app.js"):
         assert site.ask(f"/tools/shell/{path}", Accept="text/html").status == 401, path
         assert site.ask(f"/tools/shell/{path}", Cookie="mine=guessed").status == 401, path
     assert site.ask("/tools/shell/login").status == 404  # there is none: the login is the site's

@@ -65,8 +65,9 @@ def public(method: str, path: str) -> bool:
 
 
 def test_the_walk_finds_the_routes() -> None:
-    assert {"", "ws", "whoami", "share", "login", "logout", "healthz", "readyz", "js/app.js"} <= set(ROUTES)
-    assert any(route.endswith("xterm.mjs") for route in ROUTES)
+    assert {"", "ws", "whoami", "share", "login", "logout", "healthz", "readyz", "favicon.svg"} <= set(ROUTES)
+    assert any(route.endswith("/js/app.js") for route in ROUTES)
+    assert any(route.endswith("/xterm.mjs") for route in ROUTES)
 
 
 @pytest.mark.parametrize("method", METHODS)

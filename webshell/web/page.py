@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from twisted.web.http import CACHED, Request
+from twisted.web.http import Request
 from twisted.web.resource import Resource
 
-from webshell.web.answers import NotFound
+from webshell.web.assets import Latest, Version, Versions, hang, lasts
 from webshell.web.secure import secure_headers
 
 PACKAGE = Path(__file__).parent.parent
 OWN = ("css/*.css", "js/*.js", "*.svg", "*.webmanifest")
 """Of our own files, these are served; everything else in the folder is not."""
 
-TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".mjs": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".webmanifest": "application/manifest+json",
-}
+PLACE = "v"
+"""Where the folders of the files' versions hang."""
+
+_ENTRY = re.compile(r'<script type="module" src="([^"]+)">')
+_NAMED = re.compile(r'(?<==")[^"]+')
 
 
 def static_folder() -> Path:
@@ -48,46 +47,29 @@ def served_files(folder: Path) -> list[str]:
     return own + vendor
 
 
-def add_files(root: Resource, folder: Path) -> None:
+def add_files(root: Resource, folder: Path) -> Versions:
     """Hang every file that may be served into the tree below *root*."""
-    for name in served_files(folder):
-        *directories, last = name.split("/")
-        place = root
-        for directory in directories:
-            inner = place.children.get(directory.encode())
-            if inner is None:
-                inner = Folder()
-                place.putChild(directory.encode(), inner)
-            place = inner
-        place.putChild(last.encode(), Asset(folder / name))
+    names = served_files(folder)
+    versions = Versions(folder, names)
+    root.putChild(PLACE.encode(), versions)
+    for name in filter(lasts, names):
+        hang(root, name, Latest(versions, name))
+    return versions
 
 
-class Folder(Resource):
-    """What files hang in; nothing by itself."""
+def joined(template: str, version: Version) -> str:
+    """The page with its files as they are in *version*, and a hint for each module that its scripts import.
 
-    def render(self, request: Request) -> bytes:
-        """Nothing."""
-        raise NotFound("there is nothing here")
+    Without the hints, a browser finds a module only when it has read the one that imports it.
+    """
 
+    def placed(found: re.Match[str]) -> str:
+        name = found[0]
+        return f"{PLACE}/{version.name}/{name}" if name in version.files and not lasts(name) else name
 
-class Asset(Resource):
-    """One file, revalidated at each use, so that a new version is seen at once and an old one is not sent again."""
-
-    isLeaf = True
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-
-    def render_GET(self, request: Request) -> bytes:
-        """The file, or 304 (RFC 9110, 13.1.2)."""
-        status = self._path.stat()
-        tag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
-        request.setHeader(b"cache-control", b"no-cache")
-        request.setHeader(b"content-type", TYPES.get(self._path.suffix, "application/octet-stream").encode())
-        if request.setETag(tag.encode()) is CACHED:
-            return b""
-        return self._path.read_bytes()
+    modules = [name for entry in _ENTRY.findall(template) for name in version.modules(entry)]
+    hints = "\n    ".join(f'<link rel="modulepreload" href="{name}">' for name in dict.fromkeys(modules))
+    return _NAMED.sub(placed, template.replace("{{modules}}", hints))
 
 
 class Page(Resource):
@@ -95,14 +77,23 @@ class Page(Resource):
 
     isLeaf = True
 
-    def __init__(self, folder: Path, frame_ancestors: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, versions: Versions, frame_ancestors: Sequence[str] = ()) -> None:
         super().__init__()
-        self._template = folder / "index.html"
+        self._file = folder / "index.html"
+        self._versions = versions
         self._frame_ancestors = frame_ancestors
+        self._joined: tuple[str, Version, str] | None = None  # from a template and a version
 
     def render_GET(self, request: Request) -> bytes:
-        """The page."""
+        """The page; not compressed: what it has beside its names fits into the first packets."""
         nonce = secrets.token_urlsafe(16)
         secure_headers(request, nonce, self._frame_ancestors)
         request.setHeader(b"content-type", b"text/html; charset=utf-8")
-        return self._template.read_text("utf-8").replace("{{nonce}}", nonce).encode()
+        return self.text().replace("{{nonce}}", nonce).encode()
+
+    def text(self) -> str:
+        """The page but for its nonce."""
+        template, version = self._file.read_text("utf-8"), self._versions.current()
+        if self._joined is None or self._joined[:2] != (template, version):
+            self._joined = (template, version, joined(template, version))
+        return self._joined[2]

@@ -37,7 +37,7 @@ class Tree(Resource):
         """
         super().__init__()
         self.sockets = sockets
-        self.putChild(b"", Page(folder, frame_ancestors))
+        self.putChild(b"", Page(folder, add_files(self, folder), frame_ancestors))
         self.putChild(b"ws", sockets)
         self.putChild(b"healthz", Health(lambda: True))
         self.putChild(b"readyz", Health(ready))
@@ -47,7 +47,6 @@ class Tree(Resource):
             self.putChild(b"login", LoginPage(credentials, (folder / login).read_text("utf-8")))
             self.putChild(b"logout", Logout(credentials.keyring))
             self.putChild(b"share", Share(credentials.keyring))
-        add_files(self, folder)
 
 
 class Health(Resource):
