@@ -18,6 +18,9 @@ CLIENT_BYTES = 256 << 10
 PROCESS_BYTES = 1 << 20
 """Under way to one process from all clients together."""
 
+UNCOUNTED_BYTES = 8 << 20
+"""The same from clients that do not count, and cannot know when to wait: two of the longest messages that there are."""
+
 REPORT_BYTES = 32 << 10
 """Progress is reported in steps of this size: an eighth of the limit, so a paste never waits for a report."""
 
@@ -83,10 +86,10 @@ class Intake:
         self.advance(child)
         pending = child.pending
         count = self._count(client)
-        if count.refused or count.accepted - count.taken + len(data) > CLIENT_BYTES:
-            count.refused = client != ""
+        if client and (count.refused or count.accepted - count.taken + len(data) > CLIENT_BYTES):
+            count.refused = True
             raise InputFull(f"the process does not read its input: {count.accepted - count.taken} bytes are waiting")
-        if pending + len(data) > PROCESS_BYTES:
+        if pending + len(data) > (PROCESS_BYTES if client else UNCOUNTED_BYTES):
             count.refused = client != ""
             raise InputFull(f"the process does not read its input: {pending} bytes are waiting")
         child.write(data)

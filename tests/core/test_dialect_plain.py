@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from webshell import messages as m
 from webshell.dialects.plain import Plain
 from webshell.grant import Grant, Right
+from webshell.intake import UNCOUNTED_BYTES
 
 
 def talk(runner: str = "", **limits: int) -> tuple[World, FakeClient]:
@@ -145,7 +146,7 @@ def test_a_failure_of_one_command_does_not_end_the_connection() -> None:
 def test_too_much_input_does_not_end_the_process() -> None:
     world, client = talk("python3")
     world.children[0].room = 0
-    client.connection.receive(b"x" * (1 << 18))
+    client.connection.receive(b"x" * UNCOUNTED_BYTES)
     world.take()
     client.connection.receive(b"x")
     assert len(world.heard("ada")) == 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from webshell.command import Command, Size
 from webshell.cursor import Listener
 from webshell.errors import InputFull
-from webshell.intake import CLIENT_BYTES, CLIENTS, PROCESS_BYTES, REPORT_BYTES, Intake
+from webshell.intake import CLIENT_BYTES, CLIENTS, PROCESS_BYTES, REPORT_BYTES, UNCOUNTED_BYTES, Intake
 from webshell.messages import Kind, Taken
 from webshell.process import Process
 from webshell.scrollback import Scrollback
@@ -145,8 +145,8 @@ def test_all_clients_together_can_have_so_much_under_way() -> None:
 def test_who_has_no_name_may_go_on_when_there_is_room() -> None:
     log, process, child = make(room=0)
     plain = attached(log, process, "plain", client="")
-    typed(process, plain, b"x" * CLIENT_BYTES)
-    with pytest.raises(InputFull):
+    typed(process, plain, b"x" * UNCOUNTED_BYTES)
+    with pytest.raises(InputFull, match=f"{UNCOUNTED_BYTES} bytes are waiting"):
         typed(process, plain, b"y")
     child.take(1)
     typed(process, plain, b"z")

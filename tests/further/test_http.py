@@ -1,0 +1,131 @@
+"""Cases 61 to 63 of the acceptance list, and the runners: what clients ask over HTTP."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import pytest
+from further.links import Link, configured
+from server import daemons
+from server.daemons import Answer
+from wire import Refused, Server
+
+PAGE = "https://further.example"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("home")
+    with Server(home, "--config", configured(home), "--origin", PAGE) as running:
+        yield running
+
+
+def ask(server: Server, path: str, method: str = "GET", *, token: bool = True, **headers: str) -> Answer:
+    parts = urlsplit(server.url)
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    if token:
+        sent["Authorization"] = f"Bearer {server.token}"
+    return daemons.ask((parts.hostname or "", parts.port or 0), path, method=method, host=parts.netloc, headers=sent)
+
+
+def test_without_the_option_nothing_is_there(tmp_path: Path) -> None:
+    with Server(tmp_path) as plain:
+        for path in ("/run", "/run-py", "/status", "/version", "/version/apt/python3", "/runners", "/upload"):
+            assert ask(plain, path).status == 404
+            assert ask(plain, path, token=False).status == 401
+        with pytest.raises(Refused) as refused:
+            Link(plain)
+        assert refused.value.status == 404
+        with plain.client() as client:
+            client.send({"type": "open", "id": 1})
+            client.expect("attached")
+            client.send({"type": "start", "id": 2, "runner": "run:python3"})
+            frame = client.receive()
+            while not isinstance(frame, dict) or frame["type"] != "error":
+                frame = client.receive()
+        assert "there is no runner" in frame["message"]
+
+
+def test_case_61_status_and_version_are_told_to_everybody(server: Server) -> None:
+    for token in (True, False):
+        status = ask(server, "/status", token=token)
+        version = ask(server, "/version", token=token)
+        assert (status.status, status.body) == (200, b"OK")
+        assert tuple(map(int, json.loads(version.body)["version"].split("."))) >= (5, 3, 3)
+        for answer in (status, version):
+            assert answer.headers["access-control-allow-private-network"] == "true"
+
+
+def test_case_61_refusals_let_pages_of_the_internet_in_too(server: Server) -> None:
+    answer = ask(server, "/status", "POST", Origin=PAGE)
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert answer.headers["access-control-allow-private-network"] == "true"
+
+
+def test_everything_else_is_told_to_nobody_without_a_credential(server: Server) -> None:
+    for path in ("/run", "/run-py", "/runners", "/version/apt/python3"):
+        assert ask(server, path, token=False).status == 401
+    for path in ("run", "run-py"):
+        with pytest.raises(Refused) as refused:
+            daemons_link(server, path)
+        assert refused.value.status == 401
+
+
+def daemons_link(server: Server, path: str) -> None:
+    from wire import WireClient
+
+    WireClient(server.url, path=path, subprotocols=())
+
+
+@pytest.mark.skipif(shutil.which("apt-cache") is None, reason="this is no Debian")
+def test_case_62_versions_of_packages(server: Server) -> None:
+    assert json.loads(ask(server, "/version/apt/dpkg").body)["version"][0].isdigit()
+    assert json.loads(ask(server, "/version/apt/no-such-package-at-all").body) == {"version": None}
+
+
+@pytest.mark.parametrize("name", ["a b", "a'b", "--version", "-h", "$(id)", "a;id", "dpkg/x", "", "A" * 200])
+def test_case_62_what_is_no_package_has_no_version(server: Server, name: str) -> None:
+    answer = ask(server, "/version/apt/" + quote(name, safe="/"))
+    assert answer.status in (200, 404)
+    if answer.status == 200:
+        assert json.loads(answer.body) == {"version": None}
+
+
+def test_case_63_a_page_of_an_allowed_origin_may_read(server: Server) -> None:
+    answer = ask(server, "/status", Origin=PAGE)
+    assert answer.headers["access-control-allow-origin"] == PAGE
+    assert answer.headers["access-control-allow-credentials"] == "true"
+    assert "Origin" in answer.headers["vary"]
+    assert ask(server, "/status", Origin="https://evil.example").status == 403
+    assert "access-control-allow-origin" not in ask(server, "/status", Origin="https://evil.example").headers
+    with Link(server, headers=[("Origin", PAGE)]) as link:
+        link.quiet()
+
+
+def test_case_63_a_preflight_is_answered(server: Server) -> None:
+    asked = {"Access_Control_Request_Method": "GET", "Access_Control_Request_Headers": "content-type,x-y"}
+    answer = ask(server, "/version", "OPTIONS", token=False, Origin=PAGE, **asked)
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["access-control-allow-origin"] == PAGE
+    assert answer.headers["access-control-allow-credentials"] == "true"
+    assert answer.headers["access-control-allow-methods"] == "GET"
+    assert answer.headers["access-control-allow-headers"] == "CONTENT-TYPE,X-Y"
+    asked["Access_Control_Request_Method"] = "DELETE"
+    for headers in ({"Origin": PAGE, **asked}, asked, {"Origin": "https://evil.example", **asked}):
+        assert ask(server, "/version", "OPTIONS", token=False, **headers).status == 403
+
+
+def test_the_runners_that_work_here_are_told(tmp_path: Path) -> None:
+    more = '[recipes.nothing]\nargv = ["no-such-program"]\nprobe = ["no-such-program"]\n'
+    more += '[recipes.broken]\nargv = ["false"]\nprobe = ["false"]\n'
+    with Server(tmp_path, "--config", configured(tmp_path, more)) as server:
+        runners = json.loads(ask(server, "/runners").body)["runners"]
+        assert json.loads(ask(server, "/runners").body)["runners"] == runners
+    assert {"python3", "exec", "shell"} <= runners.keys()
+    assert runners["python3"].startswith("Python 3.")
+    assert not {"nothing", "broken"} & runners.keys()
+    assert ("node" in runners) == (shutil.which("node") is not None)
