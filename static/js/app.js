@@ -3,6 +3,7 @@
 import { Client } from "./client.js";
 import { Commands } from "./commands.js";
 import { notice } from "./dialog.js";
+import { early } from "./early.js";
 import { KeyRow } from "./keyrow.js";
 import { BROWSER, PAGE, recall, remember } from "./memory.js";
 import { Menu } from "./menu.js";
@@ -43,7 +44,7 @@ class App {
   tabs = new Tabs(byId("tabs"), byId("panels"), { onclose: (id) => this.close(id), onrename: (id) => this.#try(this.terminals.rename(id)) });
   #keys = new KeyRow(byId("keys"), (text) => this.terminals.current?.type(text));
   terminals = new Terminals(this.client, this.tabs, byId("panels"), this.#keys, this.settings, (id, view) => this.#shown(id, view));
-  socket = new Socket(this.client, { onstate: (status) => this.#status.connection(status) });
+  socket = new Socket(this.client, { early, onstate: (status) => this.#status.connection(status) });
 
   #status = new StatusBar(byId("status"), () => this.socket.retry());
   #presence = new Presence(byId("presence"));

@@ -1,5 +1,7 @@
 /** The life of the WebSocket under a Client: connecting, noticing that it is dead, connecting again. */
 
+import { PROTOCOL, socketAddress } from "./early.js";
+
 const PING_SECONDS = 15;
 const PONG_SECONDS = 10; // of time actually observed
 const TICK_SECONDS = 1; // how often a silent socket is looked at while a pong is awaited
@@ -43,6 +45,7 @@ function browser() {
 
 export class Socket {
   #client;
+  #early;
   #onstate;
   #world;
   /** @type {WebSocket | null} */
@@ -57,10 +60,12 @@ export class Socket {
 
   /**
    * @param {import("./client.js").Client} client
-   * @param {{onstate?: (status: Status) => void, world?: World}} [options]
+   * @param {{onstate?: (status: Status) => void, early?: import("./early.js").Early | null, world?: World}} [options]
+   *   early: a socket that was opened before there was anybody to use it
    */
-  constructor(client, { onstate = () => {}, world = browser() } = {}) {
+  constructor(client, { onstate = () => {}, early = null, world = browser() } = {}) {
     this.#client = client;
+    this.#early = early;
     this.#onstate = onstate;
     this.#world = world;
     world.window.addEventListener("online", () => this.#wake());
@@ -97,11 +102,8 @@ export class Socket {
   #connect() {
     this.#cancel();
     const { document, connect } = this.#world;
-    const url = new URL("ws", document.baseURI);
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    url.search = url.hash = "";
     this.#tell({ state: "connecting" });
-    const socket = connect(url, "webshell.v1");
+    const socket = this.#early?.take() ?? connect(socketAddress(document.baseURI), PROTOCOL);
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#ours(socket) && this.#opened(socket);

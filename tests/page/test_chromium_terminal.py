@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import time
 from pathlib import Path
@@ -61,6 +62,19 @@ def test_the_size_is_right_before_the_first_prompt_and_after_a_resize(anna: Visi
     assert second[0] == rows_drawn(anna)
     assert second[0] < first[0]
     assert second[1] < first[1]
+
+
+@pytest.mark.parametrize("dots", [1, 1.25, 2])
+@pytest.mark.parametrize("points", [9, 14, 23])
+def test_the_first_size_is_the_one_that_xterm_finds(server: Server, arrive: Arrive, dots: float, points: int) -> None:
+    visitor = arrive(device_scale_factor=dots, viewport={"width": 1237, "height": 811})
+    visitor.page.add_init_script(f"localStorage['webshell.settings'] = '{{\"fontSize\": {points}}}'")
+    sent: list[str] = []
+    visitor.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    visitor.enter(server, f"#s={fresh_session(server)}").at_prompt()
+    assert size(visitor, "now")[0] == rows_drawn(visitor)
+    assert [json.loads(frame)["runner"] for frame in sent if '"start"' in frame] == ["shell"]
+    assert [frame for frame in sent if '"resize"' in frame] == []
 
 
 def test_true_colour(anna: Visitor) -> None:

@@ -182,7 +182,8 @@ def test_the_page_names_each_module_in_advance(server: Server) -> None:
     unused = {"js/types.js"}  # types only
     modules = {place + name for name in served_files(FOLDER) if name.endswith("js") and name not in unused}
     assert sorted(hinted) == sorted(modules)
-    assert text.index("modulepreload") < text.index("<script")
+    scripts = [text.index(f'src="{place}js/{name}.js"') for name in ("early", "app")]
+    assert scripts[0] < text.index('rel="stylesheet"') < text.index("modulepreload") < scripts[1]
 
 
 def test_the_page_changes_with_its_files_and_with_its_template(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ OWN = ("css/*.css", "js/*.js", "*.svg", "*.webmanifest")
 PLACE = "v"
 """Where the folders of the files' versions hang."""
 
-_ENTRY = re.compile(r'<script type="module" src="([^"]+)">')
+_ENTRY = re.compile(r'<script type="module"[^>]* src="([^"]+)">')
 _NAMED = re.compile(r'(?<==")[^"]+')
 
 
