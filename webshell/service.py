@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,7 +71,7 @@ class Shell:
         except FileNotFoundError as error:
             raise StartError(str(error)) from None
         joined.add_routes(tree)
-        self.resource = Gate(tree, policy, joined.public)
+        self.resource = Gate(tree, replace(policy, users=config.users), joined.public)
 
     def stop(self) -> Deferred[None]:
         """Tell clients, end sessions and children, leave nothing; asked again, with no more grace."""
