@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,7 +70,7 @@ class Shell:
         except FileNotFoundError as error:
             raise StartError(str(error)) from None
         joined.add_routes(tree)
-        self.resource = Gate(tree, replace(policy, users=config.users), joined.public)
+        self.resource = Gate(tree, joined.policy(policy), joined.public)
 
     def stop(self) -> Deferred[None]:
         """Tell clients, end sessions and children, leave nothing; asked again, with no more grace."""
@@ -118,7 +117,8 @@ def policy(reactor: Any, config: Config, authorize: Authorize | None = None) -> 
             return embedded_policy(rules, authorize)
         if config.no_auth:
             return open_policy(rules)
-        keyring = Keyring(token_from_file(Path(config.token_file)) if config.token_file else new_token())
+        token = token_from_file(Path(config.token_file)) if config.token_file else new_token()
+        keyring = Keyring(token, cross_site=config.further.cross_site)
         passwords = Passwords([_checker(text) for text in config.auth]) if config.auth else None
         return login_policy(rules, Credentials(keyring, Throttle(reactor), passwords))
     except WebshellError as error:

@@ -72,7 +72,7 @@ def test_case_60_a_program_runs_as_the_user(granting: Server, query: str) -> Non
         "print(*os.getresuid(), *os.getresgid(), sep=',')\n"
         "print(*sorted(os.getgroups()), sep=',')\n"
         "print(os.environ['LOGNAME'], os.environ['USER'], os.environ['HOME'], os.environ['PWD'], sep=',')\n"
-        "print(oct(os.umask(0)), os.stat(__file__).st_uid, os.access(os.environ.get('X', '/etc/shadow'), os.R_OK), sep=',')\n"
+        "print(oct(os.umask(0)), os.stat(__file__).st_uid, os.access('/etc/shadow', os.R_OK), sep=',')\n"
         "print(os.stat(0).st_uid if os.isatty(0) else 'pipe', os.getpid() == os.getsid(0) == os.getpgid(0), sep=',')\n"
     )
     with Link(granting, f"user={USER}{query}") as link:

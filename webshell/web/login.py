@@ -43,7 +43,7 @@ class LoginPage(Resource):
 
     async def _login(self, request: Request) -> IResource:
         try:
-            grant = await self._grant(_form(request), visited(request).arrival.client)
+            grant = await self._grant(form(request), visited(request).arrival.client)
         except Refused as refused:
             return _Again(self, refused)
         return SeeOther("", cookies=(self._credentials.set_cookie(grant, visited(request)),))
@@ -81,7 +81,7 @@ class _Again(Resource):
         return self._login_page._page(request, str(self._refused))
 
 
-def _form(request: Request) -> dict[bytes, bytes]:
+def form(request: Request) -> dict[bytes, bytes]:
     """Return the first value of each field of the body; the query is nobody's login."""
     kind = request.requestHeaders.getRawHeaders(b"content-type", [b""])[0].partition(b";")[0].strip().lower()
     if kind != FORM or request.content is None:

@@ -107,8 +107,10 @@ def checked(token: str) -> str:
 class Keyring:
     """The login token, and the keys derived from it; a new token makes every old link and cookie void."""
 
-    def __init__(self, token: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, token: str, now: Callable[[], float] = time.time, *, cross_site: bool = False) -> None:
+        """:param cross_site: over TLS, other sites' pages may send the cookie; the gate still checks their Origin."""
         self.token = checked(token)
+        self._cross_site = cross_site
         self._now = now
         self.view_token = _text(self._derive("webshell view"))
         self._cookie_key = self._derive("webshell cookie")
@@ -150,7 +152,8 @@ class Keyring:
         return next((grant for value in values if (grant := self._opened(value)) is not None), None)
 
     def _cookie(self, value: str, secure: bool, base: str, seconds: int) -> bytes:
-        text = f"{self.cookie_name(secure, base)}={value}; Path={base}; Max-Age={seconds}; HttpOnly; SameSite=Strict"
+        site = "None" if self._cross_site and secure else "Strict"
+        text = f"{self.cookie_name(secure, base)}={value}; Path={base}; Max-Age={seconds}; HttpOnly; SameSite={site}"
         return (text + ("; Secure" if secure else "")).encode()
 
     def _signature(self, payload: bytes) -> str:
