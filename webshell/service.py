@@ -27,6 +27,7 @@ from webshell.listening import Listener, invitation
 from webshell.service_further import Joined
 from webshell.sessions import Sessions
 from webshell.targets.local import LocalTarget
+from webshell.targets.precedence import Precedence
 from webshell.web.access import Authorize, Gate, Policy, embedded_policy, login_policy, open_policy
 from webshell.web.credentials import Credentials, Passwords, Throttle
 from webshell.web.hosts import Rules
@@ -54,10 +55,11 @@ class Shell:
         self._config = config
         self._stopping: Deferred[None] | None = None
         self._grace = config.limits.grace
-        self.target = LocalTarget(reactor, os.environ)
+        precedence = Precedence()
+        self.target = LocalTarget(reactor, os.environ, precedence=precedence)
         joined = Joined(reactor, config, self.target)
         self.sessions = Sessions(joined.target, joined.runners, config.limits, reactor, time.time)
-        self.sockets = Sockets(self.sessions, reactor)
+        self.sockets = Sockets(self.sessions, reactor, precedence)
         try:
             tree = Tree(
                 self.sessions,

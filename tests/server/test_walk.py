@@ -16,6 +16,7 @@ from wire import Refused, Server, WireClient
 from webshell.limits import Limits
 from webshell.runners import RUNNERS
 from webshell.sessions import Sessions
+from webshell.targets.precedence import Precedence
 from webshell.web.access import PUBLIC
 from webshell.web.credentials import Credentials, Throttle
 from webshell.web.page import static_folder
@@ -31,7 +32,7 @@ def routes() -> Iterator[str]:
     clock = Clock()
     sessions = Sessions(None, RUNNERS, Limits(), clock, time.time)  # type: ignore[arg-type]
     credentials = Credentials(Keyring(new_token()), Throttle(clock))
-    sockets = Sockets(sessions, clock)
+    sockets = Sockets(sessions, clock, Precedence())
     tree = Tree(sessions, sockets, static_folder(), credentials, lambda: True)
 
     def below(resource: Resource, path: str) -> Iterator[str]:

@@ -14,13 +14,17 @@ from twisted.internet.interfaces import IReadWriteDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from webshell.targets.floods import Floods
 from webshell.targets.reactor import IReactor
 
-TERMINAL_TURN_BYTES = 1 << 16
-"""Read from a terminal before anything else has a turn: 17 reads, half a millisecond (measured best for one flood)."""
+TERMINAL_HELD_BYTES = 1 << 16
+"""Of a flooding terminal, handed on at a time: 17 reads (measured best)."""
 
-PIPE_TURN_BYTES = 1 << 18
-"""Read from a pipe before anything else has a turn: one or two reads, they are that much cheaper."""
+PIPE_HELD_BYTES = 1 << 18
+"""Of a flooding pipe, handed on at a time: a few reads, they are that much cheaper."""
+
+TYPING_HELD_BYTES = 1 << 13
+"""… while somebody types: handing on 64 kB takes 60 µs, which a key would wait for."""
 
 SMALL_BYTES = 1 << 10
 """A first read below this is handed on at once, without asking for more: a keystroke's echo is never delayed."""
@@ -31,22 +35,43 @@ WRITE_BYTES = 1 << 16
 PIPE_BYTES = 1 << 20
 """A flooding pipe's size, where the system allows it; others stay at the kernel's 64 kB."""
 
+TERMINAL_READ_BYTES = 4095
+"""All that a terminal hands out at a time: where there is so much, there may be a flood."""
+
+KEY_BYTES = 16
+"""Input of up to so many bytes is a key: its echo is waited for before floods go on."""
+
 _READ_BYTES = 1 << 16  # the most that one read is asked for
 
-# One for all channels: it is empty again before doRead returns.
-_buffer = memoryview(bytearray(PIPE_TURN_BYTES + _READ_BYTES))
+# One for all that do not flood: it is empty again before doRead returns
+_buffer = memoryview(bytearray(_READ_BYTES))
+
+
+class _Held:
+    """What was read of a flood and not yet handed on."""
+
+    __slots__ = ("buffer", "size", "total")
+
+    def __init__(self, limit: int) -> None:
+        self.buffer = memoryview(bytearray(limit + _READ_BYTES))
+        self.size = 0
+        self.total = 0  # since there was nothing to read for the last time
 
 
 @implementer(IReadWriteDescriptor)
 class Channel:
     """A terminal's master, or our end of a pipe. It owns the descriptor."""
 
-    __slots__ = ("_closing", "_descriptor", "_pipe", "_queue", "_reactor", "_took", "_turn", "_wrote")
+    __slots__ = (
+        "_closing", "_descriptor", "_flood_bytes", "_floods", "_held", "_limit", "_pipe", "_queue", "_reactor", "_took",
+        "_wrote",
+    )  # fmt: skip
 
     def __init__(
         self,
         reactor: IReactor,
         descriptor: int,
+        floods: Floods,
         *,
         wrote: Callable[[bytes], None],
         took: Callable[[], None],
@@ -62,9 +87,12 @@ class Channel:
         self._wrote = wrote
         self._took = took
         self._pipe = pipe
-        self._turn = PIPE_TURN_BYTES if pipe else TERMINAL_TURN_BYTES
+        self._limit = PIPE_HELD_BYTES if pipe else TERMINAL_HELD_BYTES
+        self._flood_bytes = _READ_BYTES if pipe else TERMINAL_READ_BYTES
         self._queue = bytearray()
         self._closing = False
+        self._floods = floods
+        self._held: _Held | None = None
 
     # ---- what a child does
 
@@ -82,16 +110,22 @@ class Channel:
         """Read, and tell what was read."""
         if self._descriptor >= 0:
             self._reactor.addReader(self)
+            if self._held is None:
+                self._floods.precedence.add(self._descriptor)
 
     def pause(self) -> None:
         """Do not read: the child blocks when the kernel's buffer is full."""
         self._reactor.removeReader(self)
+        self._floods.precedence.discard(self._descriptor)
+        self._floods.discard(self)
 
     def write(self, data: bytes) -> None:
         """Write at once what the kernel takes, and the rest when it takes more."""
         if self._descriptor < 0 or self._closing:
             return
         if not self._queue:
+            if len(data) <= KEY_BYTES:
+                self._floods.precedence.typed()
             try:
                 data = data[os.write(self._descriptor, data) :]
             except BlockingIOError:
@@ -111,7 +145,8 @@ class Channel:
             self.close()
 
     def drain(self, limit: int) -> None:
-        """Tell what is there now, paused or not, but not more than *limit* bytes and one turn."""
+        """Tell what is there now, paused or not, but not more than *limit* bytes and one read."""
+        self._hand_on()
         while limit > 0 and (size := self._fill()[0]):
             limit -= size
             self._wrote(bytes(_buffer[:size]))
@@ -119,7 +154,7 @@ class Channel:
     def close(self) -> None:
         """Forget what is pending, and close."""
         if self._descriptor >= 0:
-            self._reactor.removeReader(self)
+            self.pause()
             self._reactor.removeWriter(self)
             os.close(self._descriptor)
             self._descriptor = -1
@@ -137,7 +172,14 @@ class Channel:
 
     def doRead(self) -> None:
         """There is output, or its end."""
+        if self._held is not None:
+            self._reactor.removeReader(self)
+            self._floods.add(self)
+            return
+        self._floods.precedence.answered()
         size, ended = self._fill()
+        if size >= self._flood_bytes and not ended:
+            self._begin_flood()
         if size:
             self._wrote(bytes(_buffer[:size]))
         if ended:
@@ -166,33 +208,78 @@ class Channel:
         if backlog:
             self._took()
 
-    # ---- the drain
+    # ---- what the floods do
+
+    def surge(self) -> bool:
+        """Read once, and hand on what is held if that is enough or all; False: nothing is there, or all was."""
+        held, descriptor = self._held, self._descriptor
+        if held is None or descriptor < 0:
+            return False
+        try:
+            count = os.readv(descriptor, (held.buffer[held.size : held.size + _READ_BYTES],))
+        except BlockingIOError:
+            self._pause_flood(held)
+            return False
+        except OSError:  # a terminal that nobody has open any more
+            count = 0
+        if not count:
+            self._hand_on()
+            self.close()
+            return False
+        held.size += count
+        held.total += count
+        if held.size >= (TYPING_HELD_BYTES if self._floods.precedence.typing() else self._limit):
+            self._hand_on()
+        return self._held is held
+
+    # ---- reading
 
     def _fill(self) -> tuple[int, bool]:
-        """Read what is there into the buffer, up to a turn's bytes: how many, and whether the end is reached."""
+        """Read what is there into the buffer, or as much as begins a flood: how many bytes, and is the end reached?"""
         descriptor = self._descriptor
         if descriptor < 0:
             return 0, True
-        readv = os.readv
         size = 0
-        ended = False
         try:
-            while size < self._turn:
-                count = readv(descriptor, (_buffer[size : size + _READ_BYTES],))
+            while size < self._flood_bytes:
+                count = os.readv(descriptor, (_buffer[size:],))
+                if not count:
+                    return size, True
                 size += count
-                if count < SMALL_BYTES and (size == count or not count):
-                    ended = not count
+                if size == count < SMALL_BYTES:
                     break
         except BlockingIOError:
             pass
         except OSError:  # a terminal that nobody has open any more
-            ended = True
-        if size >= _READ_BYTES and self._pipe:
+            return size, True
+        return size, False
+
+    def _hand_on(self) -> None:
+        held = self._held
+        if held is not None and held.size:
+            size, held.size = held.size, 0
+            self._wrote(bytes(held.buffer[:size]))
+
+    def _begin_flood(self) -> None:
+        self._held = _Held(self._limit)
+        self._reactor.removeReader(self)
+        self._floods.precedence.discard(self._descriptor)
+        self._floods.add(self)
+        if self._pipe:
             self._widen()
-        return size, ended
+
+    def _pause_flood(self, held: _Held) -> None:
+        """There is nothing to read now; a flood that was none ends."""
+        if held.total < SMALL_BYTES:
+            self._held = None
+            self._floods.precedence.add(self._descriptor)
+        held.total = 0
+        self._reactor.addReader(self)
+        if held.size:
+            size, held.size = held.size, 0
+            self._wrote(bytes(held.buffer[:size]))
 
     def _widen(self) -> None:
-        self._pipe = False  # once is enough
         if hasattr(fcntl, "F_SETPIPE_SZ"):
             with contextlib.suppress(OSError):  # the user has used up its share
                 fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)

@@ -13,6 +13,7 @@ from typing import Protocol
 from webshell.command import Size
 from webshell.target import STDERR, STDOUT, Parent
 from webshell.targets.channel import Channel
+from webshell.targets.floods import Floods
 from webshell.targets.reactor import IReactor
 
 DRAIN_BYTES = 1 << 21
@@ -68,11 +69,12 @@ class Terminal:
     lose its terminal in between, and the reactor never sees a hang-up that is none.
     """
 
-    def __init__(self, reactor: IReactor, size: Size, parent: Parent) -> None:
+    def __init__(self, reactor: IReactor, floods: Floods, size: Size, parent: Parent) -> None:
         master, self._slave = os.openpty()
         self._master = master
         self._line = b""  # the last byte of input
-        self._channel = Channel(reactor, master, wrote=partial(parent.wrote, STDOUT), took=parent.took, pipe=False)
+        wrote = partial(parent.wrote, STDOUT)
+        self._channel = Channel(reactor, master, floods, wrote=wrote, took=parent.took, pipe=False)
         self.resize(size)
         modes = termios.tcgetattr(self._slave)
         modes[0] |= IUTF8
@@ -139,7 +141,7 @@ class Terminal:
 class Pipes:
     """Standard input, output and error, each a pipe."""
 
-    def __init__(self, reactor: IReactor, parent: Parent) -> None:
+    def __init__(self, reactor: IReactor, floods: Floods, parent: Parent) -> None:
         with contextlib.ExitStack() as opened:
             ours, theirs = [], []
             for number in range(3):
@@ -152,7 +154,7 @@ class Pipes:
         self.for_child = dict(enumerate(theirs))
         wrote = (lambda data: None, partial(parent.wrote, STDOUT), partial(parent.wrote, STDERR))
         self._stdin, *self._outputs = (
-            Channel(reactor, descriptor, wrote=wrote[number], took=parent.took, pipe=True)
+            Channel(reactor, descriptor, floods, wrote=wrote[number], took=parent.took, pipe=True)
             for number, descriptor in enumerate(ours)
         )
 

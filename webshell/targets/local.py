@@ -24,6 +24,8 @@ from webshell.targets.chain import Chain, fastest
 from webshell.targets.ending import Ending, Family
 from webshell.targets.ends import Ends, Pipes, Terminal
 from webshell.targets.environment import checked_words, child_environment, directory, executable
+from webshell.targets.floods import Floods
+from webshell.targets.precedence import Precedence
 from webshell.targets.reactor import IReactor
 from webshell.targets.refusal import refuse
 
@@ -47,6 +49,7 @@ class LocalTarget:
         reactor: IReactor,
         environment: Mapping[str, str],
         *,
+        precedence: Precedence | None = None,
         chain: Chain | None = None,
         table: Path = Path("/proc"),
     ) -> None:
@@ -57,6 +60,7 @@ class LocalTarget:
         """
         self.reactor = reactor
         self._environment = dict(environment)
+        self._floods = Floods(reactor, precedence or Precedence())
         self._chain = chain or fastest()
         self.census = Census(reactor, table)
         self._children: set[LocalChild] = set()
@@ -71,7 +75,11 @@ class LocalTarget:
         argv, environment = self._prepare(command, marker)
         try:
             size = command.size
-            ends = Pipes(self.reactor, parent) if size is None else Terminal(self.reactor, size, parent)
+            ends = (
+                Pipes(self.reactor, self._floods, parent)
+                if size is None
+                else Terminal(self.reactor, self._floods, size, parent)
+            )
         except OSError as error:
             refuse(command, error)
         watch = _Watch(self.reactor)

@@ -10,6 +10,7 @@ from twisted.web.resource import Resource
 
 from webshell.sessions import Sessions
 from webshell.web.credentials import Credentials
+from webshell.web.endpoint import Endpoint
 from webshell.web.login import LoginPage, Logout, Share, WhoAmI
 from webshell.web.page import Page, add_files
 from webshell.web.websocket import Sockets
@@ -18,7 +19,7 @@ from webshell.web.websocket import Sockets
 class Tree(Resource):
     """Everything that webshell serves, without the gate.
 
-    :ivar sockets: the leaf at ``ws``.
+    :ivar sockets: what upgrades become.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Tree(Resource):
         super().__init__()
         self.sockets = sockets
         self.putChild(b"", Page(folder, add_files(self, folder), frame_ancestors))
-        self.putChild(b"ws", sockets)
+        self.putChild(b"ws", Endpoint(sessions, sockets))
         self.putChild(b"healthz", Health(lambda: True))
         self.putChild(b"readyz", Health(ready))
         self.putChild(b"whoami", WhoAmI(sessions.instance))
