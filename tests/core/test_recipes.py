@@ -72,6 +72,12 @@ class Heard:
     def took(self) -> None:
         self.log.append("took")
 
+    def said(self, channel: str, message: bytes) -> None:
+        self.log.append((channel, message))
+
+    def said(self, channel: str, message: bytes) -> None:
+        self.log.append((channel, message))
+
     def exited(self, exit_code: int | None, signal: str | None, survivors: tuple[int, ...]) -> None:
         self.log.append((exit_code, signal, survivors))
 
@@ -99,8 +105,9 @@ def test_the_end_waits_for_nothing_and_comes_last() -> None:
     log, clock, parent = gathered(0.05)
     parent.wrote(1, b"a")
     parent.took()
+    parent.said("video", b"picture")
     parent.exited(0, None, (7,))
-    assert log == ["took", (1, b"a"), "removed", (0, None, (7,))]
+    assert log == ["took", ("video", b"picture"), (1, b"a"), "removed", (0, None, (7,))]
     assert clock.timers == []
 
 
