@@ -226,6 +226,7 @@ _FURTHER: Mapping[str, Callable[[str, object], Any]] = {
     "work": _text,
     "temp": _text,
     "venv": _text,
+    "make_venv": _flag,
     "user": _text,
     "cross_site": _flag,
     "approval": _flag,

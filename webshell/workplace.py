@@ -13,11 +13,13 @@ class Workplace:
     :ivar work: what relative paths are relative to; ``~`` is the home directory of the user.
     :ivar temp: where scripts without a place of their own run.
     :ivar venv: a virtual environment for Python: relative to the script's folder, or absolute; empty: none.
+    :ivar make_venv: make it if it is missing, except for scripts without a place of their own.
     """
 
     work: str = "~/further"
     temp: str = "/tmp"  # noqa: S108  # clients of further-link rely on it
     venv: str = ""
+    make_venv: bool = False
 
     def work_folder(self, home: str) -> str:
         """The absolute path of the folder for work of a user whose home directory is *home*."""

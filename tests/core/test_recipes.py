@@ -75,9 +75,6 @@ class Heard:
     def said(self, channel: str, message: bytes) -> None:
         self.log.append((channel, message))
 
-    def said(self, channel: str, message: bytes) -> None:
-        self.log.append((channel, message))
-
     def exited(self, exit_code: int | None, signal: str | None, survivors: tuple[int, ...]) -> None:
         self.log.append((exit_code, signal, survivors))
 

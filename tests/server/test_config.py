@@ -105,6 +105,7 @@ def test_how_clients_of_further_link_are_served_comes_from_the_file(tmp_path: Pa
         work = "/srv/work"
         temp = "/srv/temp"
         venv = ".venv"
+        make_venv = true
         user = "pi"
         cross_site = true
         approval = true
@@ -113,7 +114,7 @@ def test_how_clients_of_further_link_are_served_comes_from_the_file(tmp_path: Pa
         operator = ["pi", "root"]
     """
     config = load({}, {}, write(tmp_path, text))
-    place = Workplace(work="/srv/work", temp="/srv/temp", venv=".venv")
+    place = Workplace(work="/srv/work", temp="/srv/temp", venv=".venv", make_venv=True)
     assert config.further == FurtherLink(place, "pi", True, True, 60.0)
     assert not config.further_link
     assert config.users == {"operator": frozenset({"pi", "root"})}

@@ -11,7 +11,7 @@ import shlex
 import shutil
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from webshell.command import Command, Work
@@ -25,6 +25,8 @@ from webshell.workplace import Workplace
 
 PREFIX = "webshell-"
 """How the names of what is made begin, so that people know what they see."""
+
+MAKE_VENV = ("python3", "-m", "venv", "--system-site-packages")
 
 HEAD_BYTES = 256
 """Of a script's first line; the kernel reads as much."""
@@ -74,23 +76,26 @@ class Workshop:
         if work.executable:
             _check_executable(words["{file}"], who)
         trusted = dict(command.trusted)
-        if work.venv and self._workplace.venv:
-            trusted |= _virtual(os.path.join(folder, self._workplace.venv), self._path)
-        argv = command.argv
+        steps = [work.build] if work.build else []
         if work.build:
-            argv = self._built(work, argv, words, who, made)
-        argv = tuple(_filled(word, words) for word in argv)
+            executable(work.build[0], self._path, folder)
+            words["{program}"] = self._bench(who, made)
+        if work.venv and self._workplace.venv:
+            venv = os.path.join(folder, self._workplace.venv)
+            missing = not os.path.isfile(os.path.join(venv, "bin", "python3"))
+            if missing and self._workplace.make_venv and folder != self._workplace.temp:
+                steps.append((*MAKE_VENV, venv))
+                missing = False
+            if not missing:
+                trusted |= {"VIRTUAL_ENV": venv, "PATH": f"{venv}/bin{os.pathsep}{self._path}"}
+        argv = _in_order(steps, command.argv, words)
         return replace(command, argv=argv, cwd=command.cwd or folder, trusted=trusted, work=None)
 
-    def _built(
-        self, work: Work, argv: tuple[str, ...], words: dict[str, str], who: Account, made: contextlib.ExitStack
-    ) -> tuple[str, ...]:
-        executable(work.build[0], self._path, words["{folder}"])
+    def _bench(self, who: Account, made: contextlib.ExitStack) -> str:
+        """A folder for the program that is built; returns the program."""
         bench = tempfile.mkdtemp(prefix=PREFIX, dir=self._workplace.temp)
         made.callback(_cleared, bench, who)
-        words["{program}"] = os.path.join(bench, "program")
-        steps = [[_filled(word, words) for word in step] for step in (work.build, argv)]
-        return ("/bin/sh", "-c", f"{shlex.join(steps[0])} && exec {shlex.join(steps[1])}")
+        return os.path.join(bench, "program")
 
 
 def _script(work: Work, folder: str, who: Account, made: contextlib.ExitStack) -> str:
@@ -127,11 +132,13 @@ def _check_executable(path: str, who: Account) -> None:
         raise SpawnFailed(f"{words[0] if words else path}: no such interpreter")
 
 
-def _virtual(venv: str, path: str) -> dict[str, str]:
-    programs = os.path.join(venv, "bin")
-    if not os.path.isfile(os.path.join(programs, "python3")):
-        return {}
-    return {"VIRTUAL_ENV": venv, "PATH": f"{programs}{os.pathsep}{path}"}
+def _in_order(steps: Sequence[tuple[str, ...]], argv: tuple[str, ...], words: Mapping[str, str]) -> tuple[str, ...]:
+    """The argv that runs *steps*, and then, if none of them failed, *argv*."""
+    *before, last = ([_filled(word, words) for word in step] for step in (*steps, argv))
+    if not before:
+        return tuple(last)
+    line = " && ".join([*map(shlex.join, before), "exec " + shlex.join(last)])
+    return ("/bin/sh", "-c", line)
 
 
 def _filled(word: str, words: Mapping[str, str]) -> str:
