@@ -19,7 +19,7 @@ from webshell.limits import Limits
 from webshell.messages import Event
 from webshell.runners import RUNNERS
 from webshell.sessions import Sessions
-from webshell.target import Parent
+from webshell.target import Parent, Sides
 
 Log = list[Any]
 
@@ -77,6 +77,7 @@ class FakeChild:
         self.pending = 0
         self.room: int | None = None
         self.paused = False
+        self.sides: Sides | None = FakeSides(log, number) if command.channels else None
         self.received = b""
         self._log = log
         self._number = number
@@ -120,6 +121,28 @@ class FakeChild:
 
     def _note(self, *what: object) -> None:
         self._log.append((self._number, *what))
+
+
+class FakeSides:
+    """A child's side channels. What is said to the program waits until the test says that it was taken.
+
+    :ivar waiting: bytes.
+    """
+
+    def __init__(self, log: Log, number: int) -> None:
+        self.waiting = 0
+        self._log = log
+        self._number = number
+
+    def tell(self, channel: str, message: bytes) -> None:
+        self._log.append((self._number, "tell", channel, message))
+        self.waiting += len(message)
+
+    def pending(self, channel: str) -> int:
+        return self.waiting
+
+    def hold(self, channel: str, held: bool) -> None:
+        self._log.append((self._number, "hold" if held else "release", channel))
 
 
 class FakeTarget:

@@ -17,7 +17,10 @@ LAYERS: dict[int, tuple[str, ...]] = {
     # what can go wrong on purpose; the vocabulary; what a place is
     0: ("", "errors", "command", "records", "messages", "grant", "limits", "target"),
     # pure parts: Start to Command, bytes with offsets, codecs
-    1: ("runners", "recipes", "workplace", "further", "modes", "scrollback", "gather", "intake", "cursor", "dialects"),
+    1: (
+        *("runners", "recipes", "workplace", "further"),
+        *("modes", "scrollback", "gather", "intake", "cursor", "channels", "dialects"),
+    ),
     # the state
     2: ("process", "session", "sessions"),
     # one client's end

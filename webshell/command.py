@@ -60,6 +60,7 @@ class Command:
     :ivar user: the system user to run as; empty: the daemon's own.
     :ivar gather: seconds that output of pipes is collected for, so that what was written together is told together.
     :ivar work: what must be made first, if anything.
+    :ivar channels: the names of its side channels.
     """
 
     argv: tuple[str, ...]
@@ -71,3 +72,4 @@ class Command:
     user: str = ""
     gather: float = 0.0
     work: Work | None = None
+    channels: tuple[str, ...] = ()

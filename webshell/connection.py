@@ -205,6 +205,16 @@ class Connection:
         self._attached().process(request.process).acknowledge(self, request.offset)
         self._done(request)
 
+    def _tell(self, request: m.Tell) -> None:
+        process = self._attached().process(request.process)
+        process.living()
+        process.channels.tell(request.channel, request.message)
+        self._done(request)
+
+    def _seen(self, request: m.Seen) -> None:
+        self._attached().process(request.process).channels.seen(self, request.channel, request.count)
+        self._done(request)
+
     def _rename(self, request: m.Rename) -> None:
         self._attached().rename(request.process, request.name)
         self._done(request)
@@ -242,7 +252,9 @@ _ACTS: Mapping[type[m.Request], tuple[tuple[Right, ...], Callable[[Connection, A
     m.Remove: ((Right.RUN,), Connection._remove),
     m.Rename: ((Right.RUN,), Connection._rename),
     m.Resize: ((Right.TYPE,), Connection._resize),
+    m.Seen: ((Right.VIEW,), Connection._seen),
     m.Signal: ((Right.TYPE,), Connection._signal),
     m.Start: ((Right.RUN,), Connection._start),
     m.Stop: ((Right.RUN,), Connection._stop),
+    m.Tell: ((Right.TYPE,), Connection._tell),
 }

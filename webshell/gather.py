@@ -46,6 +46,10 @@ class Gathered:
         """The kernel took input."""
         self._parent.took()
 
+    def said(self, channel: str, message: bytes) -> None:
+        """The program said something on a side channel; that waits for nothing."""
+        self._parent.said(channel, message)
+
     def exited(self, exit_code: int | None, signal: str | None, survivors: tuple[int, ...]) -> None:
         """The child ended."""
         if self._timer is not None:

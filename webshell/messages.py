@@ -79,7 +79,7 @@ class Start:
     """Start a process. *pty* None: as the runner is meant; *keep*: ``tail`` or ``all``; *queue*: wait for its turn.
 
     *code*: the text of a script, *path*: the script or where it shall be, for runners that run scripts; *user*: the
-    system user to run as, None: the daemon's own.
+    system user to run as, None: the daemon's own; *channels*: the names of its side channels.
     """
 
     runner: str
@@ -96,6 +96,7 @@ class Start:
     code: str | None = None
     path: str = ""
     user: str | None = None
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,26 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True)
+class Tell:
+    """Say *message* to a process on a side channel."""
+
+    process: int
+    channel: str
+    message: bytes
+    id: RequestId = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """This client has done with *count* messages of a side channel since it attached."""
+
+    process: int
+    channel: str
+    count: int
+    id: RequestId = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rename:
     """Name a process, or the session if *process* is None."""
 
@@ -189,7 +210,7 @@ class Ping:
 
 Request = (
     Malformed | ListSessions | Open | Attach | Detach | Start | Input | EndInput
-    | Resize | Signal | Stop | Ack | Rename | Remove | Close | Ping
+    | Resize | Signal | Stop | Ack | Tell | Seen | Rename | Remove | Close | Ping
 )  # fmt: skip
 
 
@@ -244,6 +265,15 @@ class Output:
     process: int
     stream: int
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A process said *message* on a side channel."""
+
+    process: int
+    channel: str
+    message: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +368,6 @@ class Failed:
 
 
 Event = (
-    Hello | SessionList | Attached | Started | Output | Gap | Exited | Taken | Resized
+    Hello | SessionList | Attached | Started | Output | Said | Gap | Exited | Taken | Resized
     | Renamed | Removed | Presence | Closed | Done | Pong | Failed
 )  # fmt: skip

@@ -5,8 +5,9 @@ It knows bytes, offsets and credit; it knows neither how they travel nor where t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from webshell.channels import Channels
 from webshell.command import Size
 from webshell.cursor import Cursor, Listener
 from webshell.errors import WrongState
@@ -30,8 +31,8 @@ class Process:
     """A child in its session. It is the child's :class:`webshell.target.Parent`."""
 
     __slots__ = (
-        "_braked", "_cursors", "_flowing", "_intake", "_on_exit", "_result", "_typist", "child", "line", "name", "now",
-        "number", "remains", "runner", "scrollback", "size", "started",
+        "_braked", "_cursors", "_flowing", "_intake", "_on_exit", "_result", "_typist", "channels", "child", "line",
+        "name", "now", "number", "remains", "runner", "scrollback", "size", "started",
     )  # fmt: skip
 
     def __init__(
@@ -44,11 +45,13 @@ class Process:
         scrollback: Scrollback,
         now: Callable[[], float],
         on_exit: Callable[[Process], None],
+        channels: Iterable[str] = (),
     ) -> None:
         """
         :param size: the terminal's size; None: no terminal.
         :param now: tells the time, in seconds since 1970.
         :param on_exit: called once when the child has ended, after the listeners have been told.
+        :param channels: the names of its side channels.
         """
         self.number = number
         self.runner = runner
@@ -58,6 +61,7 @@ class Process:
         self.scrollback = scrollback
         self.now = now
         self.started = now()
+        self.channels = Channels(number, channels)
         self.child: Child | None = None
         """The running child; None before it starts and after it has ended."""
         self.remains: Child | None = None
@@ -104,11 +108,16 @@ class Process:
             if count is not None:
                 listener.deliver(Taken(self.number, count))
 
+    def said(self, channel: str, message: bytes) -> None:
+        """The program said something on a side channel."""
+        self.channels.said(channel, message)
+
     def exited(self, exit_code: int | None, signal: str | None, survivors: tuple[int, ...]) -> None:
         """The child ended: tell every listener as soon as it has all the output."""
         self.remains = self.child if survivors else None
         self.child = None
         self._result = Exited(self.number, exit_code, signal, survivors, max(0.0, self.now() - self.started))
+        self.channels.end()
         for cursor in tuple(self._cursors.values()):
             self._serve(cursor)
         self._settle()
@@ -127,11 +136,13 @@ class Process:
         cursor = Cursor(listener, max(0, min(offset, end)), end)
         cursor.told_exit = not self.running
         self._cursors[listener] = cursor
+        self.channels.attach(listener)
         self._intake.begin(listener.client)
 
     def detach(self, listener: Listener) -> None:
         """*listener* has left."""
         self._cursors.pop(listener, None)
+        self.channels.detach(listener)
         if self._typist is listener:
             self._typist = None
         self._settle()
@@ -183,6 +194,7 @@ class Process:
         """*listener* can take more, or less: serve it what it has not had, and brake or release the child."""
         cursor = self._cursors.get(listener)
         if cursor is not None:
+            self.channels.serve(listener)
             self._serve(cursor)
             self._settle()
 
@@ -229,7 +241,7 @@ class Process:
             stream, data = scrollback.read(cursor.offset, min(room, SERVE_BYTES))
             cursor.offset += len(data)
             listener.deliver(Output(self.number, stream, data))
-        if self._result is not None and not cursor.told_exit:
+        if self._result is not None and not cursor.told_exit and self.channels.serve(listener):
             cursor.told_exit = True
             listener.deliver(self._result)
 

@@ -11,6 +11,7 @@ from webshell.config import Config
 from webshell.recipes import PREFIX
 from webshell.runners import Runner
 from webshell.target import Target
+from webshell.targets.sides import SideChannels
 from webshell.targets.users import Users
 from webshell.targets.workshop import Workshop
 from webshell.web import access
@@ -33,7 +34,7 @@ class Joined:
     """
 
     def __init__(self, reactor: Any, config: Config, target: Target) -> None:
-        self.target = target
+        self.target: Target = SideChannels(reactor, target)
         self.runners: Mapping[str, Runner] = config.runners
         self.public: Mapping[tuple[bytes, ...], Collection[bytes]] = access.PUBLIC
         self._reactor = reactor
@@ -44,7 +45,8 @@ class Joined:
         if config.further.approval:
             self._approvals = Approvals(reactor, Throttle(reactor), config.further.approval_seconds)
         users = Users(target, os.environ)
-        self.target = Workshop(users, config.further.workplace, reactor, os.environ)
+        workshop = Workshop(users, config.further.workplace, reactor, os.environ)
+        self.target = SideChannels(reactor, workshop)
         self.runners = {**config.runners, **{PREFIX + name: recipe for name, recipe in config.recipes.items()}}
         self.public = {**access.PUBLIC, **routes.PUBLIC}
         if self._approvals is not None:

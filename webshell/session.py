@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from webshell.cursor import Attendant
@@ -244,8 +244,10 @@ class Session:
             Scrollback(house.limits.scrollback, terminal=command.size is not None, keep=start.keep == "all"),
             house.now,
             self._ended,
+            start.channels,
         )
-        process.child = house.target.spawn(command, process)
+        process.child = house.target.spawn(replace(command, channels=start.channels), process)
+        process.channels.sides = process.child.sides
         self._numbers += 1
         self.processes[process.number] = process
         house.kept += 1

@@ -11,8 +11,24 @@ STDOUT = 1
 STDERR = 2
 
 
+class Sides(Protocol):
+    """The side channels of a running child as its process sees them; ``channels.py`` knows their names."""
+
+    def tell(self, channel: str, message: bytes) -> None:
+        """Say *message* to the program; it is dropped if nobody listens there within moments."""
+
+    def pending(self, channel: str) -> int:
+        """Bytes of messages that the program has not yet taken."""
+
+    def hold(self, channel: str, held: bool) -> None:
+        """Stop reading what the program says, so that it blocks; or read again."""
+
+
 class Child(Protocol):
     """One running child as its process sees it. No method blocks, none raises because the child is gone."""
+
+    sides: Sides | None
+    """Its side channels; None: it has none."""
 
     @property
     def pid(self) -> int:
@@ -59,6 +75,9 @@ class Parent(Protocol):
 
     def took(self) -> None:
         """The kernel took input, and fewer bytes are pending than before."""
+
+    def said(self, channel: str, message: bytes) -> None:
+        """The program said *message* on a side channel of its command."""
 
     def exited(self, exit_code: int | None, signal: str | None, survivors: tuple[int, ...]) -> None:
         """The child ended, and all that it wrote has been told; nothing is told after this.

@@ -29,6 +29,8 @@ REQUESTS: dict[str, tuple[set[Right], dict[str, Any], str]] = {
     "eof": ({TYPE}, {"process": 1}, "done"),
     "input": ({TYPE}, {"process": 1, "text": "x"}, "done"),
     "ack": ({VIEW}, {"process": 1, "offset": 5}, "done"),
+    "seen": ({VIEW}, {"process": 1, "channel": "video", "count": 1}, "done"),
+    "tell": ({TYPE}, {"process": 1, "channel": "keyevent", "text": "a keydown"}, "done"),
     "rename": ({RUN}, {"name": "x"}, "done"),
     "remove": ({RUN}, {"process": 2}, "done"),
     "close": ({RUN}, {}, "done"),
@@ -42,7 +44,7 @@ def scene(rights: frozenset[Right]) -> tuple[World, FakeClient, str]:
     world = World()
     ada, session = world.opened("ada")
     for _ in range(2):
-        ada.ask("start", runner="sh", line="x", pty=True)
+        ada.ask("start", runner="sh", line="x", pty=True, channels=["keyevent", "video"])
     world.children[0].parent.wrote(1, b"hello")
     world.children[1].parent.exited(0, None, ())
     client = world.client("client", Grant("client", rights, frozenset({"ada"})))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from webshell import messages as m
 from webshell.command import Size
 from webshell.dialects import Dialect
-from webshell.dialects.envelope import OUTPUT_CHARACTERS, STOP_SECONDS, signal_number
+from webshell.dialects.envelope import CHANNELS, OUTPUT_CHARACTERS, STOP_SECONDS, signal_number
 from webshell.dialects.further import Further
 from webshell.dialects.further_py import FurtherPython
 from webshell.errors import BadRequest
@@ -68,7 +68,17 @@ def test_a_start_says_what_the_connection_wants() -> None:
     dialect = Further(pty=True, user="pi", client="c")
     message = {"type": "start", "process": "x", "data": {"runner": "shell", "code": 5, "path": "p"}}
     assert dialect.decode(json.dumps(message)) == (
-        m.Start("run:shell", path="p", pty=True, size=Size(4, 60), keep="all", name="x", id="x", user="pi"),
+        m.Start(
+            "run:shell",
+            path="p",
+            pty=True,
+            size=Size(4, 60),
+            keep="all",
+            name="x",
+            id="x",
+            user="pi",
+            channels=CHANNELS,
+        ),
     )
 
 
@@ -273,7 +283,7 @@ def test_run_py_runs_one_python_after_another_without_a_name() -> None:
 
 
 def test_run_py_needs_a_script_or_a_path() -> None:
-    start = m.Start("run:python3", pty=False, size=Size(4, 60), keep="all", id="python")
+    start = m.Start("run:python3", pty=False, size=Size(4, 60), keep="all", id="python", channels=CHANNELS)
     for data, expected in (
         ({"sourceScript": "", "directoryName": "d", "sourcePath": "x"}, {"code": "", "path": "d"}),
         ({"sourceScript": "x", "directoryName": 5}, {"code": "x"}),

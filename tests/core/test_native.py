@@ -62,6 +62,12 @@ READ: list[tuple[dict[str, Any], m.Request]] = [
     ({"type": "input", "process": 1, "text": "", "kind": "pasted"}, m.Input(1, m.Kind.PASTED, b"", 1)),
     ({"type": "input", "process": 1, "text": "x", "kind": "answer"}, m.Input(1, m.Kind.ANSWER, b"x", 1)),
     ({"type": "ack", "process": 1, "offset": 1 << 53}, m.Ack(1, 1 << 53, 1)),
+    (
+        {"type": "start", "runner": "r", "channels": ["video", "keyevent"]},
+        m.Start("r", channels=("video", "keyevent"), id=1),
+    ),
+    ({"type": "tell", "process": 1, "channel": "c", "text": "ä"}, m.Tell(1, "c", "ä".encode(), 1)),
+    ({"type": "seen", "process": 1, "channel": "c", "count": 5}, m.Seen(1, "c", 5, 1)),
     ({"type": "rename", "name": "n"}, m.Rename("n", None, 1)),
     ({"type": "rename", "name": "n", "process": None}, m.Rename("n", None, 1)),
     ({"type": "rename", "name": "n", "process": 2}, m.Rename("n", 2, 1)),
@@ -149,6 +155,9 @@ WRONG: list[tuple[str, dict[str, Any], str, list[Any]]] = [
     ("start", {"runner": "r"}, "line", [1]),
     ("start", {"runner": "r"}, "cwd", ["x" * 4097]),
     ("start", {"runner": "r"}, "queue", ["x" * 65]),
+    ("start", {"runner": "r"}, "channels", ["video", ["stdin"], ["video", "x" * 1000], [1], None]),
+    ("tell", {"process": 1, "channel": "c"}, "text", [None, 5, "\ud800"]),
+    ("seen", {"process": 1, "channel": "c"}, "count", [-1, 1.5, "1", None]),
     ("signal", {"process": 1}, "signal", ["int", "SIGINT", "", "STOP", 2, None]),
     ("stop", {"process": 1}, "grace", [-0.1, 60.1, 1e999, float("nan"), "1", True]),
     ("input", {"process": 1}, "text", [None, 5, "\ud800", ["x"]]),
@@ -186,6 +195,8 @@ def test_a_wrong_member_is_malformed_and_named(type_: str, members: dict[str, ob
         ("input", {"process": 1}, "text"),
         ("ack", {"offset": 1}, "process"),
         ("ack", {"process": 1}, "offset"),
+        ("tell", {"process": 1, "text": ""}, "channel"),
+        ("seen", {"process": 1, "channel": "c"}, "count"),
         ("rename", {}, "name"),
         ("remove", {}, "process"),
     ],
@@ -236,6 +247,10 @@ def test_a_wrong_binary_frame_is_malformed(frame: bytes) -> None:
 
 def test_output_is_a_binary_frame() -> None:
     assert Native().encode(m.Output(258, 2, b"oops\xff")) == (b"\x02\0\0\x01\x02oops\xff",)
+
+
+def test_what_a_program_says_is_a_binary_frame() -> None:
+    assert Native().encode(m.Said(258, "video", b"picture\xff")) == (b"\x03\0\0\x01\x02\x05videopicture\xff",)
 
 
 # ---- events
@@ -298,7 +313,7 @@ def test_an_event_is_said(event: m.Event, members: dict[str, Any]) -> None:
 
 
 def test_every_event_can_be_said() -> None:
-    assert {type(event) for event, _ in SAID} == set(typing.get_args(m.Event)) - {m.Output}
+    assert {type(event) for event, _ in SAID} == set(typing.get_args(m.Event)) - {m.Output, m.Said}
 
 
 def test_what_utf_8_has_no_form_for_can_be_said() -> None:

@@ -56,6 +56,9 @@ class Told:
         self.taken += 1
         self._check()
 
+    def said(self, channel: str, message: bytes) -> None:
+        self.late.append(f"said {channel}")
+
     def exited(self, exit_code: int | None, signal: str | None, survivors: tuple[int, ...]) -> None:
         if self.exit is not None:
             self.late.append("exited")

@@ -21,6 +21,9 @@ SIZE = Size(4, 60)
 STOP_SECONDS = 0.1
 """Between TERM and KILL, when a client stops a process or leaves."""
 
+CHANNELS = ("keylisten", "keyevent", "video")
+"""The side channels that every process has."""
+
 MOST_CELLS = 0xFFFF
 """Rows and columns as the kernel counts them."""
 
@@ -141,6 +144,19 @@ class Speech:
             f"{before}{encode_basestring_ascii(said[start : start + OUTPUT_CHARACTERS])}{after}"
             for start in range(0, len(said), OUTPUT_CHARACTERS)
         ]
+
+
+def key_event(number: int, members: Members) -> m.Request:
+    """What a client says of a key, as process *number* hears it.
+
+    :raises WebshellError: key or event are no strings.
+    """
+    return m.Tell(number, "keyevent", f"{text(members, 'key')} {text(members, 'event')}".encode())
+
+
+def side_message(said: m.Said) -> str:
+    """The data of the message that is called as the channel is."""
+    return json.dumps({"output": said.message.decode("utf-8", "replace")})
 
 
 def signal_number(name: str) -> int:

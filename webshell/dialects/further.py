@@ -11,14 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from webshell import messages as m
 from webshell.dialects import Frame
 from webshell.dialects.envelope import (
+    CHANNELS,
     MESSAGE_EXCEPTION,
     SIZE,
     STOP_SECONDS,
     Members,
     Speech,
     error_text,
+    key_event,
     opened,
     optional,
+    side_message,
     size,
     text,
 )
@@ -68,6 +71,8 @@ class Further:
         match event:
             case m.Output():
                 return self._speeches[event.process].output(event)
+            case m.Said():
+                return (self._frame(event.channel, side_message(event), self._names[event.process]),)
             case m.Pong():
                 return (self._frame("pong"),)
             case m.Started():
@@ -132,6 +137,7 @@ class Further:
             keep="all",
             user=self._user,
             name=process,
+            channels=CHANNELS,
             id=process,
         )
         self._starting = process
@@ -147,11 +153,15 @@ class Further:
             raise BadRequest("this process has no terminal")
         return (m.Resize(number, size(members)),)
 
+    def _key_event(self, process: str, members: Members) -> Sequence[m.Request]:
+        return (key_event(self._number(process), members),)
+
     def _stop(self, process: str, members: Members) -> Sequence[m.Request]:
         return (m.Stop(self._number(process), STOP_SECONDS, hangup=False),)
 
 
 _REQUESTS: Mapping[str, Callable[[Further, str, Members], Sequence[m.Request]]] = {
+    "keyevent": Further._key_event,
     "ping": Further._ping,
     "resize": Further._resize,
     "start": Further._start,

@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from webshell import messages as m
 from webshell.dialects import Frame
 from webshell.dialects.envelope import (
+    CHANNELS,
     SIZE,
     STOP_SECONDS,
     Members,
     Speech,
     error_text,
+    key_event,
     opened,
     optional,
+    side_message,
     text,
 )
 from webshell.errors import BadRequest, NoSuchProcess, UnknownType, WebshellError
@@ -62,6 +65,8 @@ class FurtherPython:
         match event:
             case m.Output():
                 return self._speech.output(event)
+            case m.Said():
+                return (_frame(event.channel, side_message(event)),)
             case m.Pong():
                 return (_frame("pong"),)
             case m.Started():
@@ -108,12 +113,16 @@ class FurtherPython:
             size=SIZE,
             keep="all",
             user=self._user,
+            channels=CHANNELS,
             id=PROCESS,
         )
         return (m.Remove(self._ended), start) if self._ended else (start,)
 
     def _stdin(self, members: Members) -> Sequence[m.Request]:
         return (m.Input(self._running(), m.Kind.TYPED, text(members, "input").encode()),)
+
+    def _key_event(self, members: Members) -> Sequence[m.Request]:
+        return (key_event(self._running(), members),)
 
     def _stop(self, members: Members) -> Sequence[m.Request]:
         return (m.Stop(self._running(), STOP_SECONDS, hangup=False),)
@@ -124,6 +133,7 @@ def _frame(kind: str, data: str = "null") -> str:
 
 
 _REQUESTS: Mapping[str, Callable[[FurtherPython, Members], Sequence[m.Request]]] = {
+    "keyevent": FurtherPython._key_event,
     "ping": FurtherPython._ping,
     "start": FurtherPython._start,
     "stdin": FurtherPython._stdin,

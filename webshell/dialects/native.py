@@ -13,6 +13,7 @@ from dataclasses import fields
 from typing import Any
 
 from webshell import messages as m
+from webshell.channels import KINDS
 from webshell.command import Size
 from webshell.dialects import Frame
 from webshell.errors import BadRequest, UnknownType, WebshellError
@@ -29,6 +30,8 @@ MAX_WORDS = 4096
 """Arguments of a program, variables of an environment, offsets of an attach: more is a mistake."""
 
 _OUTPUT = struct.Struct("!BI")
+_SAID = struct.Struct("!BIB")
+_SIDE = 3  # where output has the number of its stream
 _KINDS = {int(kind): kind for kind in m.Kind}
 _KIND_NAMES = {kind.name.lower(): kind for kind in m.Kind}
 
@@ -69,6 +72,9 @@ class Native:
         """How *event* is said."""
         if type(event) is m.Output:  # the hot path: no JSON, one join
             return (_OUTPUT.pack(event.stream, event.process) + event.data,)
+        if type(event) is m.Said:
+            name = event.channel.encode()
+            return (_SAID.pack(_SIDE, event.process, len(name)) + name + event.message,)
         # in ASCII: an id or a file name may hold a lone surrogate, which UTF-8 has no form for
         return (json.dumps({"type": _NAMES[type(event)], **_plain(event)}),)
 
@@ -147,6 +153,14 @@ def _strings(members: Members, name: str) -> tuple[str, ...]:
     return tuple(_encodable(name, word) for word in value)
 
 
+def _channels(members: Members) -> tuple[str, ...]:
+    names = _strings(members, "channels")
+    for name in names:
+        if name not in KINDS:
+            raise BadRequest(f"there is no channel {name[:64]!r}; there are: {', '.join(KINDS)}")
+    return names
+
+
 def _environment(members: Members) -> dict[str, str]:
     value = members.get("env", {})
     if not isinstance(value, dict) or len(value) > MAX_WORDS or not all(isinstance(v, str) for v in value.values()):
@@ -202,6 +216,7 @@ def _start(members: Members, request_id: m.RequestId) -> m.Request:
         keep=_choice(members, "keep", ("tail", "all"), "tail"),
         name=_text(members, "name", longest=4096),
         queue=_text(members, "queue", longest=64),
+        channels=_channels(members),
         id=request_id,
     )
 
@@ -224,9 +239,11 @@ _REQUESTS: Mapping[str, Callable[[Members, m.RequestId], m.Request]] = {
     "remove": lambda d, i: m.Remove(_process(d), i),
     "rename": lambda d, i: m.Rename(_text(d, "name", None, 4096), None if d.get("process") is None else _process(d), i),
     "resize": lambda d, i: m.Resize(_process(d), _size(d), i),
+    "seen": lambda d, i: m.Seen(_process(d), _text(d, "channel", None, 64), _integer(d, "count"), i),
     "signal": lambda d, i: m.Signal(_process(d), _choice(d, "signal", sorted(SIGNALS), None), i),
     "start": _start,
     "stop": lambda d, i: m.Stop(_process(d), _seconds(d, "grace", MAX_GRACE), i),
+    "tell": lambda d, i: m.Tell(_process(d), _text(d, "channel", None, 64), _text(d, "text", None).encode(), i),
 }
 
 _NAMES: Mapping[type[m.Event], str] = {

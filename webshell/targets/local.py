@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from webshell.command import Command, Size
 from webshell.errors import SpawnFailed
-from webshell.target import Parent
+from webshell.target import Parent, Sides
 from webshell.targets.census import Census, Running
 from webshell.targets.chain import Chain, fastest
 from webshell.targets.ending import Ending, Family
@@ -148,6 +148,7 @@ class LocalChild:
         self._result: tuple[int | None, str | None] | None = None  # once the process has ended
         self._ending: Ending | None = None  # while it is being stopped
         self._waiting: list[Deferred[None]] = []  # for all to be ended
+        self.sides: Sides | None = None
 
     # ---- what a process does
 

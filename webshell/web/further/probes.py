@@ -97,9 +97,6 @@ class _Asked:
     def said(self, channel: str, message: bytes) -> None:
         """There are no side channels."""
 
-    def said(self, channel: str, message: bytes) -> None:
-        """There are no side channels."""
-
     def exited(self, exit_code: int | None, signal: str | None, survivors: tuple[int, ...]) -> None:
         """All has been said."""
         self.done.callback(self._said.decode("utf-8", "replace") if exit_code == 0 else None)
