@@ -6,7 +6,6 @@ import errno
 import os
 import resource
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from webshell.command import Size
 from webshell.errors import SpawnFailed
 from webshell.targets.chain import by_python
 from webshell.targets.local import LocalTarget
+from webshell.targets.start import Start, by_chain
 
 
 class Refusal(LocalCase):
@@ -87,7 +87,7 @@ class Refusal(LocalCase):
 
     async def test_no_processes_and_no_memory(self) -> None:
         for number, expected in ((errno.EAGAIN, "allows no more processes"), (errno.ENOMEM, "out of memory")):
-            self.target = LocalTarget(Full(number), os.environ)  # type: ignore[arg-type]
+            self.target = LocalTarget(reactor, os.environ, start=full(number))
             self.refused(expected, "true")
 
     async def test_variables_that_may_not_be_set(self) -> None:
@@ -97,17 +97,13 @@ class Refusal(LocalCase):
 
 class RefusalByPython(Refusal):
     def make(self, **options: Any) -> LocalTarget:
-        return super().make(chain=by_python, **options)
+        return super().make(start=by_chain(by_python), **options)
 
 
-class Full:
-    """A reactor on a system that allows no more processes."""
+def full(number: int) -> Start:
+    """How everything starts on a system that allows no more processes."""
 
-    def __init__(self, number: int) -> None:
-        self._number = number
+    def start(*words: Any) -> None:
+        raise OSError(number, os.strerror(number))
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        return getattr(reactor, name)
-
-    def spawnProcess(self, *words: Any, **options: Any) -> Any:
-        raise OSError(self._number, os.strerror(self._number))
+    return start

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from real.local_case import LocalCase, Told, child, eventually
 
 from webshell.command import Size
-from webshell.targets.chain import by_python
+from webshell.targets import start
+from webshell.targets.chain import by_python, fastest
 from webshell.targets.local import LocalTarget
+from webshell.targets.start import by_chain
 
 SECRET = "WEBSHELL_TOKEN_OF_THE_DAEMON"
 
@@ -48,6 +53,7 @@ class Start(LocalCase):
     async def test_only_three_descriptors(self) -> None:
         inherited = os.open("/dev/null", os.O_RDONLY)
         os.set_inheritable(inherited, True)
+        self.target = self.make()  # from then on there are no more of that kind (PEP 446)
         try:
             for size in (Size(), None):
                 told = self.spawn("ls", "/proc/self/fd", size=size)
@@ -236,6 +242,40 @@ class Start(LocalCase):
         assert told.output == b"back\r\n"
 
 
+class StartByTools(Start):
+    """Where ``posix_spawn`` cannot do it all."""
+
+    def make(self, **options: Any) -> LocalTarget:
+        return super().make(start=by_chain(fastest()), **options)
+
+
 class StartByPython(Start):
     def make(self, **options: Any) -> LocalTarget:
-        return super().make(chain=by_python, **options)
+        return super().make(start=by_chain(by_python), **options)
+
+
+def test_the_direct_way_is_taken_only_where_all_of_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert start.by_posix_spawn() is not None
+
+    def refused() -> None:
+        raise PermissionError(errno.EPERM, "as Docker says it")
+
+    monkeypatch.setattr(start, "unshare", refused)
+    assert start.by_posix_spawn() is None
+
+
+def test_a_daemon_whose_own_directory_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert start.by_posix_spawn() is not None
+
+
+def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with pytest.raises(OSError, match="temporarily unavailable"):
+        start._spawn_anything(start.Launch("/bin/true", ("true",), "", "/", {}, False), {}, ())

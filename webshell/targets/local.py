@@ -20,7 +20,7 @@ from webshell.command import Command, Size
 from webshell.errors import SpawnFailed
 from webshell.target import Parent, Sides
 from webshell.targets.census import Census, Running
-from webshell.targets.chain import Chain, fastest
+from webshell.targets.chain import fastest
 from webshell.targets.ending import Ending, Family
 from webshell.targets.ends import Ends, Pipes, Terminal
 from webshell.targets.environment import checked_words, child_environment, directory, executable
@@ -28,6 +28,7 @@ from webshell.targets.floods import Floods
 from webshell.targets.precedence import Precedence
 from webshell.targets.reactor import IReactor
 from webshell.targets.refusal import refuse
+from webshell.targets.start import Launch, Start, by_chain, by_posix_spawn
 
 log = Logger()
 
@@ -50,18 +51,18 @@ class LocalTarget:
         environment: Mapping[str, str],
         *,
         precedence: Precedence | None = None,
-        chain: Chain | None = None,
+        start: Start | None = None,
         table: Path = Path("/proc"),
     ) -> None:
         """
         :param environment: the daemon's own; children get what the allow-list names.
-        :param chain: how a started process becomes the program; None: the fastest way that works here.
+        :param start: how a child comes to be; None: the fastest way that works here.
         :param table: where the system shows its processes; where it does not, only process groups are known.
         """
         self.reactor = reactor
         self._environment = dict(environment)
         self._floods = Floods(reactor, precedence or Precedence())
-        self._chain = chain or fastest()
+        self._start = start or by_posix_spawn() or by_chain(fastest())
         self.census = Census(reactor, table)
         self._children: set[LocalChild] = set()
         self._remains: set[LocalChild] = set()
@@ -72,7 +73,7 @@ class LocalTarget:
         if not self._open:
             raise SpawnFailed("the server is shutting down")
         marker = secrets.token_hex(MARKER_BYTES)
-        argv, environment = self._prepare(command, marker)
+        launch = self._prepare(command, marker)
         try:
             size = command.size
             ends = (
@@ -86,7 +87,7 @@ class LocalTarget:
         with contextlib.ExitStack() as opened:
             opened.callback(ends.close)
             try:
-                self.reactor.spawnProcess(watch, argv[0], argv, environment, childFDs=ends.for_child)
+                self._start(self.reactor, watch, launch, ends.for_child)
             except OSError as error:
                 refuse(command, error)
             opened.pop_all()
@@ -121,7 +122,7 @@ class LocalTarget:
 
     # ---- before anything starts
 
-    def _prepare(self, command: Command, marker: str) -> tuple[list[bytes], dict[bytes, bytes]]:
+    def _prepare(self, command: Command, marker: str) -> Launch:
         if not command.argv or not command.argv[0]:
             raise SpawnFailed("there is no program to run: the argument list is empty")
         checked_words((*command.argv, command.arg0, command.cwd, *command.env, *command.env.values()))
@@ -131,9 +132,7 @@ class LocalTarget:
         cwd = directory(command.cwd, environment["HOME"])
         program = executable(command.argv[0], environment["PATH"], cwd)
         environment["PWD"] = cwd
-        argv = self._chain(program, command.argv, command.arg0, cwd, terminal)
-        encoded = {os.fsencode(variable): os.fsencode(value) for variable, value in environment.items()}
-        return [os.fsencode(word) for word in argv], encoded
+        return Launch(program, command.argv, command.arg0, cwd, environment, terminal)
 
 
 class LocalChild:
