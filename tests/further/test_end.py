@@ -31,6 +31,35 @@ def test_case_37_stop_ends_by_term(link: Link) -> None:
     assert link.until_stopped() == ("", "", -15)
 
 
+@pytest.mark.parametrize("query", ["", "pty=1"])
+def test_stop_ends_a_flood_that_nobody_reads_at_once(further: Server, query: str) -> None:
+    with Link(further, query) as link:
+        link.start("flood", code="import os\nprint(os.getpid(), flush=True)\nwhile True: print('x' * 100)")
+        pid = int(link.until_said("\n").split()[0])
+        time.sleep(0.5)  # everything between the flood and us is full now
+        link.say("stop", "flood")
+        began = time.monotonic()
+        assert gone(pid)
+        assert time.monotonic() - began < 3
+        output, _, code = link.until_stopped("flood")
+    assert code in (-15, -9)
+    assert len(output) < 16 << 20
+
+
+def test_a_flood_does_not_keep_others_waiting(further: Server) -> None:
+    with Link(further) as link, Link(further) as other:
+        link.start("flood", code="while True: print('x' * 100)")
+        for _ in range(3):
+            other.start(code="print(1)")
+            assert other.until_stopped() == ("1\n", "", 0)
+        link.say("ping", None)
+        link.say("stop", "flood")
+        kinds = [link.heard()["type"]]
+        while kinds[-1] != "stopped":
+            kinds.append(link.heard()["type"])
+    assert kinds.count("pong") == 1
+
+
 def test_case_38_who_ignores_term_is_killed(link: Link) -> None:
     link.start(code="import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('ready')\ntime.sleep(60)")
     link.until_said("ready")
