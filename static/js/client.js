@@ -74,6 +74,8 @@ export class Client {
     const frame = decodeFrame(data);
     if (frame.output) {
       this.#roster.output(frame.output);
+    } else if (frame.said) {
+      this.#roster.said(frame.said);
     } else {
       const event = frame.event;
       if (Object.hasOwn(Client.#events, event.type)) {
@@ -158,6 +160,32 @@ export class Client {
     if (this.#ready && state && offset > state.acknowledged) {
       state.acknowledged = offset;
       this.#tell({ type: "ack", process, offset });
+    }
+  }
+
+  /**
+   * Say *text* to a process on a side channel; it is lost without a connection.
+   *
+   * @param {number} process
+   * @param {string} channel
+   * @param {string} text
+   */
+  tell(process, channel, text) {
+    if (this.#ready && this.rights.has("type")) {
+      this.#tell({ type: "tell", process, channel, text });
+    }
+  }
+
+  /**
+   * We have done with one more message of a side channel.
+   *
+   * @param {number} process
+   * @param {string} channel
+   */
+  seen(process, channel) {
+    const state = this.#roster.states.get(process);
+    if (this.#ready && state) {
+      this.#tell({ type: "seen", process, channel, count: state.seen(channel) });
     }
   }
 

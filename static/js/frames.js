@@ -10,9 +10,14 @@ export const STREAM = Object.freeze({ output: 1, error: 2 });
 
 export const HEADER_BYTES = 5; // one byte stream or kind, four bytes process number
 
+const SIDE = 3; // where output has its stream: a message of a side channel
+
 /**
- * @typedef {{event: Message, output?: undefined}
- *   | {event?: undefined, output: {stream: number, process: number, bytes: Uint8Array}}} Frame
+ * @typedef {{stream: number, process: number, bytes: Uint8Array}} Output
+ * @typedef {{process: number, channel: string, bytes: Uint8Array<ArrayBuffer>}} Said
+ * @typedef {{event: Message, output?: undefined, said?: undefined}
+ *   | {event?: undefined, output: Output, said?: undefined}
+ *   | {event?: undefined, output?: undefined, said: Said}} Frame
  */
 
 /**
@@ -32,9 +37,17 @@ export function decodeFrame(data) {
     throw new TypeError(`a binary frame of ${data.byteLength} bytes`);
   }
   const view = new DataView(data);
-  return {
-    output: { stream: view.getUint8(0), process: view.getUint32(1), bytes: new Uint8Array(data, HEADER_BYTES) },
-  };
+  const [stream, process] = [view.getUint8(0), view.getUint32(1)];
+  if (stream !== SIDE) {
+    return { output: { stream, process, bytes: new Uint8Array(data, HEADER_BYTES) } };
+  }
+  const start = HEADER_BYTES + 1; // the name's length is before it
+  const end = start + (data.byteLength < start ? 0 : view.getUint8(HEADER_BYTES));
+  if (data.byteLength < end) {
+    throw new TypeError("a message of a side channel without a channel");
+  }
+  const channel = new TextDecoder().decode(new Uint8Array(data, start, end - start));
+  return { said: { process, channel, bytes: new Uint8Array(data, end) } };
 }
 
 /**

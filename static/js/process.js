@@ -14,6 +14,8 @@ export class Process {
   /** @type {import("./requests.js").Request | null} waits for the input that was written before it */
   eof = null;
   #skip = 0; // bytes that come once more
+  /** @type {Record<string, {come: number, seen: number}>} messages of side channels since we attached */
+  #sides = {};
   /** @type {Message | null} how it ended while we were away; told when its output has come */
   #ended = null;
 
@@ -35,6 +37,7 @@ export class Process {
       this.#ended = { type: "exited", process, exit_code, signal, survivors, duration };
     }
     this.outbox.accepted(record.taken);
+    this.#sides = {};
     this.#skip = Math.max(0, this.offset - record.offset); // it came after we had asked
     this.offset = Math.max(this.offset, record.offset);
     this.acknowledged = record.offset;
@@ -51,6 +54,24 @@ export class Process {
     this.offset += bytes.length - skipped;
     this.record.end = Math.max(this.record.end, this.offset);
     return bytes.subarray(skipped);
+  }
+
+  /** @param {string} channel a message of it has come */
+  came(channel) {
+    this.#sides[channel] ??= { come: 0, seen: 0 };
+    this.#sides[channel].come += 1;
+  }
+
+  /**
+   * One more message is done with; those of an earlier attachment do not count.
+   *
+   * @param {string} channel
+   * @returns {number} how many are
+   */
+  seen(channel) {
+    const side = this.#sides[channel] ?? { come: 0, seen: 0 };
+    side.seen = Math.min(side.seen + 1, side.come);
+    return side.seen;
   }
 
   /** @param {number} offset of the next byte: what was before is not kept any more */

@@ -63,6 +63,15 @@ export class Roster {
     this.#finish(state);
   }
 
+  /** @param {import("./frames.js").Said} said */
+  said({ process, channel, bytes }) {
+    const state = this.states.get(process);
+    if (state) {
+      state.came(channel);
+      this.#listener.said?.(process, channel, bytes);
+    }
+  }
+
   /** @type {Record<string, (roster: Roster, event: Message) => void>} */
   static #events = {
     started: (roster, event) => roster.#started(event.process),

@@ -36,6 +36,7 @@
  * @property {(event: Message, how: {resumed: boolean}) => void} [attached] resumed: it is the session that we knew
  * @property {(record: ProcessRecord) => void} [started]
  * @property {(process: number, stream: number, bytes: Uint8Array, end: number) => void} [output]
+ * @property {(process: number, channel: string, bytes: Uint8Array<ArrayBuffer>) => void} [said] on a side channel
  * @property {(event: Message) => void} [gap]
  * @property {(event: Message) => void} [exited] after all its output; also when it exited while we were away
  * @property {(event: Message) => void} [resized]

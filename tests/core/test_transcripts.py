@@ -102,6 +102,9 @@ class Replay:
         if kind == "exit":
             code = int(text) if text.isdecimal() else None
             child.parent.exited(code, None if code is not None else text, ())
+        elif kind == "said":
+            channel, _, message = text.partition(" ")
+            child.parent.said(channel, json.loads(message).encode())
         else:
             child.parent.wrote({"out": 1, "err": 2}[kind], json.loads(text).encode())
 
@@ -121,4 +124,4 @@ def test_transcript(name: str) -> None:
 
 
 def test_the_transcripts_are_found() -> None:
-    assert {"command", "resume", "mistakes"} <= TRANSCRIPTS.keys()
+    assert {"command", "resume", "side-channels", "mistakes"} <= TRANSCRIPTS.keys()

@@ -17,12 +17,18 @@ test("output is taken apart without copying", () => {
   assert.equal(output.bytes.buffer, data);
 });
 
+test("a message of a side channel names its channel", () => {
+  const { said, output } = decodeFrame(Uint8Array.of(3, 0, 0, 0, 7, 2, 104, 105, 1, 2).buffer);
+  assert.equal(output, undefined);
+  assert.deepEqual([said.process, said.channel, [...said.bytes]], [7, "hi", [1, 2]]);
+});
+
 test("text is an event", () => {
   assert.deepEqual(decodeFrame('{"type": "done", "id": 1}'), { event: { type: "done", id: 1 } });
 });
 
 test("what breaks the protocol is an error", () => {
-  for (const data of ["", "x", "1", "null", "[]", "{}", '{"type": 1}', new ArrayBuffer(4)]) {
+  for (const data of ["", "x", "1", "null", "[]", "{}", '{"type": 1}', new ArrayBuffer(4), Uint8Array.of(3, 0, 0, 0, 1).buffer, Uint8Array.of(3, 0, 0, 0, 1, 2, 3).buffer]) {
     assert.throws(() => decodeFrame(data), TypeError);
   }
 });
