@@ -73,6 +73,7 @@ setup(
         "webshell.static",
         "webshell.targets",
         "webshell.web",
+        "webshell.web.further",
     ],
     package_dir={"webshell.static": "static"},
     package_data={"webshell": ["py.typed"], "twisted": ["plugins/webshell_plugin.py"]},
