@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from twisted.internet import reactor as installed
@@ -14,6 +15,7 @@ from webshell.config import Config
 from webshell.connection import FRAME_BYTES
 from webshell.grant import Grant
 from webshell.service import Shell, policy
+from webshell.web.channel import LimitedChannel, LimitedRequest
 from webshell.web.limits import LimitedSite
 
 reactor: Any = installed  # a module to the type checker
@@ -102,6 +104,17 @@ class SocketTests(TestCase):
         self.assertGreater(socket.autoPingTimeout, 0)
         self.assertFalse(socket.factory.allowNullOrigin)
         self.assertIsNone(socket._perMessageCompress)
+
+    async def test_a_socket_keeps_nothing_of_its_request(self) -> None:
+        """5 kB for as long as it is open."""
+
+        def kept() -> int:
+            gc.collect()
+            return sum(isinstance(one, LimitedRequest | LimitedChannel) for one in gc.get_objects())
+
+        before = kept()
+        await self._connected()
+        self.assertLessEqual(kept(), before)
 
     async def test_nothing_is_left_of_a_connection(self) -> None:
         """The list of open sockets is empty again, and the connection has let go of its session."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 from types import SimpleNamespace
 from typing import Any
 
@@ -191,6 +192,18 @@ def test_cases_14_and_15_the_whole_tree_anonymously(world: World) -> None:
 def test_a_leaf_outside_the_gate_has_no_grant() -> None:
     with pytest.raises(NotAllowed):
         granted(Request(DummyChannel(), False))
+
+
+def test_nothing_is_kept_of_a_request(world: World) -> None:
+    def requests() -> int:
+        gc.collect()
+        return sum(isinstance(one, Request) for one in gc.get_objects())
+
+    before = requests()
+    for _ in range(10):
+        world.ask("/api", *BEARER)
+        world.ask("/login")
+    assert requests() - before < 10
 
 
 def test_answers_to_the_unknown(world: World) -> None:

@@ -72,6 +72,7 @@ class _Spawned(Process):
     def __init__(self, reactor: IReactor, watch: ProcessProtocol, spawn: Callable[[], int]) -> None:
         self._spawn = spawn
         super().__init__(reactor, b"", [], {}, None, watch, childFDs={})
+        del self._spawn  # it holds all that the child was given
 
     def _trySpawnInsteadOfFork(self, *_: Any) -> bool:
         self.pid = self._spawn()

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import cast
 from urllib.parse import unquote_to_bytes
-from weakref import WeakKeyDictionary
 
 from twisted.web import http
 from twisted.web.iweb import IRequest
@@ -128,12 +127,13 @@ class Admission:
     grant: Grant | None
 
 
-_admissions: WeakKeyDictionary[http.Request, Admission] = WeakKeyDictionary()
+_ADMISSION = "webshell_admission"
+"""An attribute of the request: a table would have to forget it, and a weak one cannot, as a visit knows its request."""
 
 
 def granted(request: http.Request) -> Grant:
     """Return what the client of *request* may do; raises :class:`NotAllowed` if the gate granted nothing."""
-    admission = _admissions.get(request)
+    admission: Admission | None = getattr(request, _ADMISSION, None)
     if admission is None or admission.grant is None:
         raise NotAllowed("you may not do this: log in first")
     return admission.grant
@@ -141,7 +141,8 @@ def granted(request: http.Request) -> Grant:
 
 def visited(request: http.Request) -> Visit:
     """Return what the gate knows about a request that it has let through, also on public paths."""
-    return _admissions[request].visit
+    admission: Admission = getattr(request, _ADMISSION)
+    return admission.visit
 
 
 # --- the gate
@@ -205,7 +206,7 @@ class Gate:
         if public and visit.unproven:
             raise Refused("this needs an Origin header")
         try:
-            _admissions[request] = Admission(visit, None if public else await policy.grant(visit))
+            setattr(request, _ADMISSION, Admission(visit, None if public else await policy.grant(visit)))
         except Unauthenticated as error:
             if visit.navigation and policy.credentials is not None:
                 return SeeOther("login", up=len(steps) - 1)
