@@ -11,6 +11,7 @@ import { Presence } from "./presence.js";
 import { complain, Scroll } from "./scroll.js";
 import { Settings } from "./settings.js";
 import { Socket } from "./socket.js";
+import { Stages } from "./stage.js";
 import { StatusBar } from "./status.js";
 import { Tabs } from "./tabs.js";
 import { Terminals } from "./terminals.js";
@@ -29,11 +30,15 @@ class App {
     attached: (event, { resumed }) => this.#attached(event, resumed),
     started: (record) => this.#found(record),
     output: (process, stream, bytes, end) => this.#output(process, stream, bytes, end),
+    said: (process, channel, bytes) => this.#stages.said(process, channel, bytes),
     gap: (event) => (this.terminals.get(event.process) ?? this.scroll).gap(/** @type {any} */ (event)),
     exited: (event) => this.#exited(event),
     resized: (event) => this.terminals.get(event.process)?.resized(event.rows, event.cols),
     renamed: (event) => this.terminals.renamed(event),
-    removed: (process) => this.terminals.removed(process),
+    removed: (process) => {
+      this.terminals.removed(process);
+      this.#stages.removed(process);
+    },
     presence: (event) => this.#presence.tell(event.clients),
     closed: (reason) => this.#ended(`This session has ended: ${reason}.`),
     lost: () => this.#ended(this.#restarted ? "The server was restarted; its sessions have ended." : "This session has ended."),
@@ -42,6 +47,7 @@ class App {
   });
   scroll = new Scroll(this.client);
   tabs = new Tabs(byId("tabs"), byId("panels"), { onclose: (id) => this.close(id), onrename: (id) => this.#try(this.terminals.rename(id)) });
+  #stages = new Stages(this.client, (process) => this.terminals.get(process)?.element.parentElement ?? this.scroll.place(process));
   #keys = new KeyRow(byId("keys"), (text) => this.terminals.current?.type(text));
   terminals = new Terminals(this.client, this.tabs, byId("panels"), this.#keys, this.settings, (id, view) => this.#shown(id, view));
   socket = new Socket(this.client, { early, onstate: (status) => this.#status.connection(status) });
@@ -144,6 +150,7 @@ class App {
     if (!resumed) {
       this.terminals.reset();
       this.scroll.reset();
+      this.#stages.reset();
     }
     for (const record of event.processes) {
       const view = this.terminals.get(record.process);
@@ -207,6 +214,7 @@ class App {
   /** @param {Message} event */
   #exited(event) {
     (this.terminals.get(event.process) ? this.terminals : this.scroll).exited(event);
+    this.#stages.ended(event.process);
   }
 
   /**

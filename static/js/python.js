@@ -2,6 +2,7 @@
 
 import { Block, epitaph } from "./block.js";
 import { KIND } from "./frames.js";
+import { CHANNELS } from "./stage.js";
 
 export const PYTHON = "scroll: python";
 const MARK = /\x1b\](133|633);([^\x07]*)\x07/;
@@ -46,6 +47,11 @@ export class Python {
     return this.#block?.running ?? false;
   }
 
+  /** Where what it shows belongs, if anything runs or has run. */
+  get place() {
+    return this.#block?.element;
+  }
+
   /** Forget the interpreter: another session is shown. */
   reset() {
     this.#process = 0;
@@ -69,7 +75,7 @@ export class Python {
     }
     if (!this.#process || this.#client.processes.get(this.#process)?.state !== "running") {
       this.#starting ??= this.#client
-        .start({ runner: "python3", argv: ["--blocks"], name: PYTHON })
+        .start({ runner: "python3", argv: ["--blocks"], name: PYTHON, channels: CHANNELS })
         .finally(() => (this.#starting = null));
       await this.#starting; // found() has been here
     }

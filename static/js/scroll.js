@@ -6,6 +6,7 @@ import { Entry } from "./entry.js";
 import { KIND } from "./frames.js";
 import { PAGE, recall, remember } from "./memory.js";
 import { PYTHON, Python } from "./python.js";
+import { CHANNELS } from "./stage.js";
 
 /** @typedef {import("./types.js").ProcessRecord} ProcessRecord */
 
@@ -113,6 +114,17 @@ export class Scroll {
     }
   }
 
+  /**
+   * Where what a process shows belongs.
+   *
+   * @param {number} process
+   * @returns {Element | undefined}
+   */
+  place(process) {
+    this.#draw(); // what was said before belongs before
+    return this.#python.owns(process) ? (this.#python.place ?? this.#results) : this.#blocks.get(process)?.element;
+  }
+
   /** @param {{process: number, lost: number}} gap */
   gap({ process, lost }) {
     this.#draw();
@@ -152,7 +164,7 @@ export class Scroll {
     const starting =
       mode === "python"
         ? this.#python.run(line)
-        : this.#client.start({ runner: "sh", line: JUST_CD.test(line) ? `${line} && pwd` : line, name: line, cwd: this.#directory });
+        : this.#client.start({ runner: "sh", line: JUST_CD.test(line) ? `${line} && pwd` : line, name: line, cwd: this.#directory, channels: CHANNELS });
     starting.catch((error) => {
       complain(error);
       this.#entry.giveBack(line);

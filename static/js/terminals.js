@@ -2,6 +2,7 @@
 
 import { ask, element, notice } from "./dialog.js";
 import { fittingSize } from "./measure.js";
+import { CHANNELS } from "./stage.js";
 import { TerminalView } from "./terminal.js";
 
 /** @typedef {import("./types.js").ProcessRecord} ProcessRecord */
@@ -63,7 +64,7 @@ export class Terminals {
 
   async start() {
     const size = fittingSize(this.#panels, this.#settings.terminal);
-    const { process } = await this.#client.start({ runner: "shell", ...size, name: this.#freeName() });
+    const { process } = await this.#client.start({ runner: "shell", ...size, name: this.#freeName(), channels: CHANNELS });
     this.#tabs.select(String(process.process)); // found() has been here
   }
 

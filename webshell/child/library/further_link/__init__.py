@@ -189,9 +189,9 @@ class _Listener:
             _warn("keyevent")
             return
         atexit.register(self._remove)
-        # like pi-top's: a program that listens for keys goes on until it is stopped
-        threading.Thread(target=self._accept, args=(server,)).start()
+        threading.Thread(target=self._accept, args=(server,), daemon=True).start()
         threading.Thread(target=self._call, daemon=True).start()
+        threading.Thread(target=self._stay).start()
 
     def add(self, button: KeyboardButton) -> None:
         """Tell *button* when its key is pressed."""
@@ -220,6 +220,13 @@ class _Listener:
                 button._happened(event)
             except Exception:  # the program's own; it shall be seen, and the other keys go on
                 sys.excepthook(*sys.exc_info())
+
+    def _stay(self) -> None:
+        """A program whose last line was run goes on if it wants to be called: pi-top's always does."""
+        threading.main_thread().join()
+        buttons = [button for buttons in self._buttons.values() for button in buttons]
+        if any(button.when_pressed or button.when_released for button in buttons):
+            threading.Event().wait()
 
     def _remove(self) -> None:
         if self._process == os.getpid():  # not in a fork
