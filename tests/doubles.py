@@ -13,13 +13,14 @@ from webshell.command import Command, Size
 from webshell.connection import Connection
 from webshell.dialects import Dialect, Frame
 from webshell.dialects.native import Native
-from webshell.errors import SpawnFailed
+from webshell.errors import SpawnFailed, WebshellError
 from webshell.grant import Grant
 from webshell.limits import Limits
 from webshell.messages import Event
 from webshell.runners import RUNNERS
 from webshell.sessions import Sessions
 from webshell.target import Parent, Sides
+from webshell.uploads import Parcel
 
 Log = list[Any]
 
@@ -218,6 +219,13 @@ class FakeClient:
 
     def _end(self) -> None:
         self._log.append((self.name, "end"))
+
+
+class FakeUploads:
+    """Takes every upload, and throws it away."""
+
+    def place(self, parcel: Parcel, user: str, placed: Callable[[WebshellError | None], None]) -> None:
+        placed(None)
 
 
 class World:

@@ -15,7 +15,7 @@ ROOT = Path(webshell.__file__).parent
 
 LAYERS: dict[int, tuple[str, ...]] = {
     # what can go wrong on purpose; the vocabulary; what a place is
-    0: ("", "errors", "command", "records", "messages", "grant", "limits", "target"),
+    0: ("", "uploads", "errors", "command", "records", "messages", "grant", "limits", "target"),
     # pure parts: Start to Command, bytes with offsets, codecs
     1: (
         *("runners", "recipes", "workplace", "further"),

@@ -231,6 +231,8 @@ _FURTHER: Mapping[str, Callable[[str, object], Any]] = {
     "cross_site": _flag,
     "approval": _flag,
     "approval_seconds": _seconds,
+    "url_files": _flag,
+    "url_hosts": _words,
 }
 
 _RECIPE: Mapping[str, Callable[[str, object], Any]] = {

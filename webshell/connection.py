@@ -11,7 +11,7 @@ from typing import Any
 from webshell import __version__
 from webshell import messages as m
 from webshell.dialects import Dialect, Frame
-from webshell.errors import NoSuchSession, WebshellError
+from webshell.errors import NoSuchSession, UploadFailed, WebshellError
 from webshell.grant import Grant, Right
 from webshell.intake import CLIENT_BYTES
 from webshell.session import Session
@@ -228,6 +228,18 @@ class Connection:
         self._done(request)
         session.close("it was ended by a client")
 
+    def _upload(self, request: m.Upload) -> None:
+        if request.user is not None:
+            self.grant.require_user(request.user)
+        uploads = self._sessions.uploads
+        if uploads is None:
+            raise UploadFailed("this server takes no uploads")
+        uploads.place(request.parcel, request.user or "", lambda error: self._uploaded(request, error))
+
+    def _uploaded(self, request: m.Upload, error: WebshellError | None) -> None:
+        failed = None if error is None else m.Failed(error.code, str(error), request.id)
+        self.deliver(failed or m.Uploaded(request.id))  # if the client is gone, to nobody
+
     def _ping(self, request: m.Ping) -> None:
         processes = self._session.processes if self._session is not None else {}
         taken = {number: process.taken(self) for number, process in processes.items() if self.client}
@@ -255,6 +267,7 @@ _ACTS: Mapping[type[m.Request], tuple[tuple[Right, ...], Callable[[Connection, A
     m.Seen: ((Right.VIEW,), Connection._seen),
     m.Signal: ((Right.TYPE,), Connection._signal),
     m.Start: ((Right.RUN,), Connection._start),
+    m.Upload: ((Right.RUN,), Connection._upload),
     m.Stop: ((Right.RUN,), Connection._stop),
     m.Tell: ((Right.TYPE,), Connection._tell),
 }

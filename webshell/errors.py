@@ -52,6 +52,12 @@ class SpawnFailed(WebshellError):
     code = "spawn-failed"
 
 
+class UploadFailed(WebshellError):
+    """An upload could not be put where it belongs; nothing has changed."""
+
+    code = "upload-failed"
+
+
 class LimitReached(WebshellError):
     """A configured limit is reached; the message names it."""
 

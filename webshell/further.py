@@ -19,6 +19,8 @@ class FurtherLink:
     :ivar cross_site: let the login cookie come from pages of other sites (those of ``origins``), over TLS only.
     :ivar approval: let in whoever enters the code that the server prints for a connection without credentials.
     :ivar approval_seconds: for so long the same address and page need no further code; 0: every connection does.
+    :ivar url_files: fetch files of uploads from their addresses: by https, and never from private ones.
+    :ivar url_hosts: ``name:port`` of servers that files may be fetched from although they are private or without TLS.
     """
 
     workplace: Workplace = field(default_factory=Workplace)
@@ -26,3 +28,5 @@ class FurtherLink:
     cross_site: bool = False
     approval: bool = False
     approval_seconds: float = 0.0
+    url_files: bool = False
+    url_hosts: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from enum import IntEnum
 from webshell.command import Size
 from webshell.errors import WebshellError
 from webshell.records import ClientRecord, ProcessRecord, SessionRecord
+from webshell.uploads import Parcel
 
 RequestId = str | int | None
 """What a client wants its answer marked with; None: it wants none, except an error."""
@@ -202,6 +203,15 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """Make the folder of files that *parcel* describes, for programs of *user*, None: the daemon's own."""
+
+    parcel: Parcel
+    user: str | None = None
+    id: RequestId = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Is anybody there?"""
 
@@ -210,7 +220,7 @@ class Ping:
 
 Request = (
     Malformed | ListSessions | Open | Attach | Detach | Start | Input | EndInput
-    | Resize | Signal | Stop | Ack | Tell | Seen | Rename | Remove | Close | Ping
+    | Resize | Signal | Stop | Ack | Tell | Seen | Rename | Remove | Close | Upload | Ping
 )  # fmt: skip
 
 
@@ -351,6 +361,13 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Uploaded:
+    """The upload is where it belongs."""
+
+    id: RequestId = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pong:
     """Somebody is there; *taken*: this client's input bytes that have reached each process."""
 
@@ -369,5 +386,5 @@ class Failed:
 
 Event = (
     Hello | SessionList | Attached | Started | Output | Said | Gap | Exited | Taken | Resized
-    | Renamed | Removed | Presence | Closed | Done | Pong | Failed
+    | Renamed | Removed | Presence | Closed | Done | Uploaded | Pong | Failed
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from webshell.config import DEFAULT_LISTEN, Config
 from webshell.errors import WebshellError
 from webshell.listening import Listener, invitation
 from webshell.service_further import Joined
-from webshell.sessions import Sessions
 from webshell.targets.local import LocalTarget
 from webshell.targets.precedence import Precedence
 from webshell.web.access import Authorize, Gate, Policy, embedded_policy, login_policy, open_policy
@@ -57,8 +55,8 @@ class Shell:
         self._grace = config.limits.grace
         precedence = Precedence()
         self.target = LocalTarget(reactor, os.environ, precedence=precedence)
-        joined = Joined(reactor, config, self.target)
-        self.sessions = Sessions(joined.target, joined.runners, config.limits, reactor, time.time)
+        self.joined = Joined(reactor, config, self.target)
+        self.sessions = self.joined.sessions
         self.sockets = Sockets(self.sessions, reactor, precedence)
         try:
             tree = Tree(
@@ -71,8 +69,8 @@ class Shell:
             )
         except FileNotFoundError as error:
             raise StartError(str(error)) from None
-        joined.add_routes(tree)
-        self.resource = Gate(tree, joined.policy(policy), joined.public)
+        self.joined.add_routes(tree)
+        self.resource = Gate(tree, self.joined.policy(policy), self.joined.public)
 
     def stop(self) -> Deferred[None]:
         """Tell clients, end sessions and children, leave nothing; asked again, with no more grace."""
@@ -174,6 +172,7 @@ class ShellService(Service):
         self._site = LimitedSite(
             self.shell.resource,
             reactor,
+            body_limit=self.shell.joined.body_limit,
             connections=config.connections,
             connections_per_address=config.connections_of_address,
             exempt=config.proxies,

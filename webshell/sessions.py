@@ -12,6 +12,7 @@ from webshell.records import SessionRecord
 from webshell.runners import Runner
 from webshell.session import NAME_CHARACTERS, Session
 from webshell.target import Target
+from webshell.uploads import Uploads
 
 
 class Sessions:
@@ -36,6 +37,8 @@ class Sessions:
         self.now = now
         self.instance = secrets.token_urlsafe(8)
         """Different after each restart, so that a client knows why its session is gone."""
+        self.uploads: Uploads | None = None
+        """Who takes uploads, if anybody does."""
         self.kept = 0
         self.running = 0
         self._sessions: dict[str, Session] = {}

@@ -6,7 +6,7 @@ import typing
 from typing import Any
 
 import pytest
-from doubles import FakeClient, World
+from doubles import FakeClient, FakeUploads, World
 
 from webshell import __version__
 from webshell import messages as m
@@ -34,6 +34,7 @@ REQUESTS: dict[str, tuple[set[Right], dict[str, Any], str]] = {
     "rename": ({RUN}, {"name": "x"}, "done"),
     "remove": ({RUN}, {"process": 2}, "done"),
     "close": ({RUN}, {}, "done"),
+    "upload": ({RUN}, {"directory": {"name": "d", "files": {}}}, "uploaded"),
     "ping": ({VIEW}, {}, "pong"),
 }
 """Of docs/protocol.rst: the rights that each request needs, an example, and its reply."""
@@ -42,6 +43,7 @@ REQUESTS: dict[str, tuple[set[Right], dict[str, Any], str]] = {
 def scene(rights: frozenset[Right]) -> tuple[World, FakeClient, str]:
     """A client with *rights* in a session with a process that runs and one that has exited."""
     world = World()
+    world.sessions.uploads = FakeUploads()
     ada, session = world.opened("ada")
     for _ in range(2):
         ada.ask("start", runner="sh", line="x", pty=True, channels=["keyevent", "video"])
@@ -183,7 +185,9 @@ def test_who_manages_or_is_let_in_sees_them(grant: Grant) -> None:
 # ---- requests that fail
 
 
-@pytest.mark.parametrize("name", [name for name in REQUESTS if name not in ("list", "open", "attach", "ping")])
+@pytest.mark.parametrize(
+    "name", [name for name in REQUESTS if name not in ("list", "open", "attach", "ping", "upload")]
+)
 def test_without_a_session_there_is_nothing_to_do(name: str) -> None:
     world = World()
     client = world.client()
@@ -226,7 +230,7 @@ def test_every_error_has_a_code_of_the_protocol() -> None:
     codes = {error.code for error in WebshellError.__subclasses__() if error.__module__ == "webshell.errors"}
     assert codes == {
         "bad-request", "unknown-type", "not-allowed", "no-session", "no-process", "wrong-state", "spawn-failed",
-        "limit", "input-full",
+        "limit", "input-full", "upload-failed",
     }  # fmt: skip
 
 

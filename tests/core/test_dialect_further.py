@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,9 +18,10 @@ from webshell.dialects import Dialect
 from webshell.dialects.envelope import CHANNELS, OUTPUT_CHARACTERS, STOP_SECONDS, signal_number
 from webshell.dialects.further import Further
 from webshell.dialects.further_py import FurtherPython
-from webshell.errors import BadRequest
+from webshell.errors import BadRequest, UploadFailed, WebshellError
 from webshell.grant import Grant, Right
 from webshell.recipes import RECIPES
+from webshell.uploads import Parcel, TextFile
 
 VIEWER = Grant("ada", frozenset({Right.VIEW}))
 
@@ -296,6 +298,36 @@ def test_run_py_needs_a_script_or_a_path() -> None:
         (malformed,) = FurtherPython().decode(json.dumps({"type": "start", "data": wrong}))
         assert isinstance(malformed, m.Malformed)
         assert isinstance(malformed.error, BadRequest)
+
+
+class Takes:
+    """Takes uploads, and says later what became of them."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[Parcel, str]] = []
+        self.placed: list[Callable[[WebshellError | None], None]] = []
+
+    def place(self, parcel: Parcel, user: str, placed: Callable[[WebshellError | None], None]) -> None:
+        self.taken.append((parcel, user))
+        self.placed.append(placed)
+
+
+def test_run_py_takes_uploads() -> None:
+    directory = {"name": "d", "files": {"a": {"type": "text", "content": {"text": "x"}}}}
+    talk = Talk(FurtherPython(), Grant("ada", users=frozenset({"pi"})))
+    assert talk.say("upload", directory=directory) == [("error", {"message": "Bad upload"}, "")]
+    takes = talk.world.sessions.uploads = Takes()
+    assert talk.say("upload", directory=directory) == []
+    assert talk.say("upload", directory=directory, user="pi") == []
+    assert talk.say("upload", directory=directory, user="root") == [("error", {"message": "Message Exception"}, "")]
+    assert talk.say("upload", directory={}) == [OLD_BAD]
+    assert takes.taken == [(Parcel("d", (TextFile("a", "x"),)), user) for user in ("", "pi")]
+    takes.placed[0](None)
+    takes.placed[1](UploadFailed("full"))
+    assert talk.heard() == [("uploaded", None, ""), ("error", {"message": "Bad upload"}, "")]
+    talk.client.connection.closed()
+    takes.placed[0](None)
+    assert talk.heard() == []
 
 
 def test_run_py_says_why_a_start_failed_and_nothing_when_it_is_too_late() -> None:

@@ -15,6 +15,7 @@ from webshell.command import Size
 from webshell.dialects.native import MAX_WORDS, SIGNALS, Native
 from webshell.grant import Right
 from webshell.records import ClientRecord, ProcessRecord, SessionRecord
+from webshell.uploads import Parcel
 
 
 def decoded(frame: str | bytes) -> m.Request:
@@ -73,6 +74,8 @@ READ: list[tuple[dict[str, Any], m.Request]] = [
     ({"type": "rename", "name": "n", "process": 2}, m.Rename("n", 2, 1)),
     ({"type": "remove", "process": 1}, m.Remove(1, 1)),
     ({"type": "close"}, m.Close(1)),
+    ({"type": "upload", "directory": {"name": "d", "files": {}}}, m.Upload(Parcel("d", ()), None, 1)),
+    ({"type": "upload", "directory": {"name": "d", "files": {}}, "user": "pi"}, m.Upload(Parcel("d", ()), "pi", 1)),
     ({"type": "ping"}, m.Ping(1)),
     ({"type": "ping", "unknown": [1, {}]}, m.Ping(1)),
 ]  # fmt: skip
@@ -302,6 +305,7 @@ SAID: list[tuple[m.Event, dict[str, Any]]] = [
     ),
     (m.Closed("over"), {"type": "closed", "reason": "over"}),
     (m.Done("x"), {"type": "done", "id": "x"}),
+    (m.Uploaded(1), {"type": "uploaded", "id": 1}),
     (m.Pong({1: 5}, 1), {"type": "pong", "id": 1, "taken": {"1": 5}}),
     (m.Failed("limit", "too many", 1), {"type": "error", "id": 1, "code": "limit", "message": "too many"}),
 ]  # fmt: skip

@@ -110,12 +110,14 @@ def test_how_clients_of_further_link_are_served_comes_from_the_file(tmp_path: Pa
         cross_site = true
         approval = true
         approval_seconds = 60
+        url_files = true
+        url_hosts = ["127.0.0.1:8000"]
         [users]
         operator = ["pi", "root"]
     """
     config = load({}, {}, write(tmp_path, text))
     place = Workplace(work="/srv/work", temp="/srv/temp", venv=".venv", make_venv=True)
-    assert config.further == FurtherLink(place, "pi", True, True, 60.0)
+    assert config.further == FurtherLink(place, "pi", True, True, 60.0, True, ("127.0.0.1:8000",))
     assert not config.further_link
     assert config.users == {"operator": frozenset({"pi", "root"})}
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from webshell import messages as m
 from webshell.command import Size
 from webshell.dialects import Frame
-from webshell.errors import BadRequest, NoSuchProcess, UnknownType, WebshellError, WrongState
+from webshell.errors import BadRequest, NoSuchProcess, UnknownType, UploadFailed, WebshellError, WrongState
 from webshell.target import STDERR, STDOUT
 
 SIZE = Size(4, 60)
@@ -32,6 +32,7 @@ OUTPUT_CHARACTERS = 1 << 16
 
 BAD_MESSAGE = "Bad message"
 MESSAGE_EXCEPTION = "Message Exception"
+BAD_UPLOAD = "Bad upload"
 
 Members = dict[str, Any]
 
@@ -106,6 +107,8 @@ def error_text(code: str) -> str | None:
     """What a client is told of the error with this code, if anything."""
     if code in _SILENT:
         return None
+    if code == UploadFailed.code:
+        return BAD_UPLOAD
     return BAD_MESSAGE if code in _BAD else MESSAGE_EXCEPTION
 
 

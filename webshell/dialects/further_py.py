@@ -22,6 +22,7 @@ from webshell.dialects.envelope import (
 )
 from webshell.errors import BadRequest, NoSuchProcess, UnknownType, WebshellError
 from webshell.recipes import PREFIX
+from webshell.uploads import parcel
 
 PROCESS = "python"
 """The request id of the one start that may be under way."""
@@ -67,6 +68,8 @@ class FurtherPython:
                 return self._speech.output(event)
             case m.Said():
                 return (_frame(event.channel, side_message(event)),)
+            case m.Uploaded():
+                return (_frame("uploaded"),)
             case m.Pong():
                 return (_frame("pong"),)
             case m.Started():
@@ -124,6 +127,10 @@ class FurtherPython:
     def _key_event(self, members: Members) -> Sequence[m.Request]:
         return (key_event(self._running(), members),)
 
+    def _upload(self, members: Members) -> Sequence[m.Request]:
+        user = optional(members, "user")
+        return (m.Upload(parcel(members.get("directory")), self._user if user is None else user),)
+
     def _stop(self, members: Members) -> Sequence[m.Request]:
         return (m.Stop(self._running(), STOP_SECONDS, hangup=False),)
 
@@ -138,4 +145,5 @@ _REQUESTS: Mapping[str, Callable[[FurtherPython, Members], Sequence[m.Request]]]
     "start": FurtherPython._start,
     "stdin": FurtherPython._stdin,
     "stop": FurtherPython._stop,
+    "upload": FurtherPython._upload,
 }

@@ -17,6 +17,7 @@ from webshell.channels import KINDS
 from webshell.command import Size
 from webshell.dialects import Frame
 from webshell.errors import BadRequest, UnknownType, WebshellError
+from webshell.uploads import parcel
 
 SUBPROTOCOL = "webshell.v1"
 
@@ -244,6 +245,7 @@ _REQUESTS: Mapping[str, Callable[[Members, m.RequestId], m.Request]] = {
     "start": _start,
     "stop": lambda d, i: m.Stop(_process(d), _seconds(d, "grace", MAX_GRACE), i),
     "tell": lambda d, i: m.Tell(_process(d), _text(d, "channel", None, 64), _text(d, "text", None).encode(), i),
+    "upload": lambda d, i: m.Upload(parcel(d.get("directory")), None if "user" not in d else _text(d, "user"), i),
 }
 
 _NAMES: Mapping[type[m.Event], str] = {
@@ -262,6 +264,7 @@ _NAMES: Mapping[type[m.Event], str] = {
     m.SessionList: "sessions",
     m.Started: "started",
     m.Taken: "taken",
+    m.Uploaded: "uploaded",
 }
 
 
