@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -119,6 +120,7 @@ def make_service(options: Options, *, daemon: bool, announce: Callable[[str], No
     except StartError as error:
         raise usage.UsageError(str(error)) from None
     reactor.callWhenRunning(_handle_signals, reactor, service)
+    reactor.callWhenRunning(gc.freeze)  # what is there now stays: looking through it takes 15 ms, at times in an echo
     return service
 
 
