@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 from further.links import Link, configured
+from server.daemons import FOREGROUND
 from wire import Server
 
 
 @pytest.fixture(scope="module")
 def further(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One daemon for a module; ``work`` and ``temp`` are in its home."""
+    """One daemon for a module, run by twistd; ``work`` and ``temp`` are in its home."""
     home = tmp_path_factory.mktemp("home")
-    with Server(home, "--config", configured(home)) as running:
+    with Server(home, "--config", configured(home), argv=FOREGROUND) as running:
         yield running
 
 
