@@ -1,0 +1,66 @@
+"""Webshell against the limit of the machine and against other web terminals.
+
+python -m benchmarks throughput [--servers webshell,ideal,ttyd] [--rounds 5] [--sessions 4]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import floods, keys
+from benchmarks.rounds import Measure, alternated, table
+from benchmarks.servers import DEFAULT_WEBSHELL, Workshop
+
+PEERS = Path.home() / ".cache" / "webshell-benchmarks"
+"""Where ``install`` puts the other servers."""
+
+Subcommand = Callable[[argparse.Namespace], Measure]
+
+
+def throughput(options: argparse.Namespace) -> Measure:
+    """Bulk output, pty to client."""
+    return lambda workshop, name: floods.throughput(
+        workshop, name, options.megabytes, options.sessions, options.viewers if name.startswith("webshell") else 1
+    )
+
+
+def echo(options: argparse.Namespace) -> Measure:
+    """A key and its echo."""
+    return lambda workshop, name: keys.echo(workshop, name, options.keys, options.floods)
+
+
+SUBCOMMANDS: dict[str, Subcommand] = {"throughput": throughput, "echo": echo}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("what", choices=SUBCOMMANDS)
+    parser.add_argument(
+        "-s", "--servers", default="webshell,ideal,ttyd", help="the first one is compared to the others"
+    )
+    parser.add_argument("-n", "--rounds", type=int, default=5)
+    parser.add_argument("--peers", type=Path, default=PEERS, help="where the other servers are installed")
+    parser.add_argument("--webshell", default=DEFAULT_WEBSHELL, help="what starts the daemon; options are appended")
+    parser.add_argument("--megabytes", type=int, default=100, help="of each flood")
+    parser.add_argument("--sessions", type=int, default=1, help="that flood at once")
+    parser.add_argument("--viewers", type=int, default=1, help="of each session")
+    parser.add_argument("--keys", type=int, default=300)
+    parser.add_argument("--floods", type=int, default=0, help="beside the key")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends what was started, too
+    workshop = Workshop(options.peers, shlex.split(options.webshell))
+    try:
+        measure = SUBCOMMANDS[options.what](options)
+        print(table(alternated(workshop, options.servers.split(","), options.rounds, measure)))
+    finally:
+        workshop.close()
+
+
+if __name__ == "__main__":
+    main()
