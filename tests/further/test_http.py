@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -12,7 +15,7 @@ import pytest
 from further.links import Link, configured
 from server import daemons
 from server.daemons import Answer
-from wire import Refused, Server
+from wire import PATIENCE, Refused, Server
 
 PAGE = "https://further.example"
 
@@ -117,6 +120,25 @@ def test_case_63_a_preflight_is_answered(server: Server) -> None:
     asked["Access_Control_Request_Method"] = "DELETE"
     for headers in ({"Origin": PAGE, **asked}, asked, {"Origin": "https://evil.example", **asked}):
         assert ask(server, "/version", "OPTIONS", token=False, **headers).status == 403
+
+
+def test_a_runner_is_tried_once_for_all_who_ask_and_ends_with_them(tmp_path: Path) -> None:
+    probe = f"echo $$ >> {tmp_path}/tried; sleep 0.3; echo slow 1.0"
+    more = f'[recipes.slow]\nargv = ["slow"]\nprobe = ["sh", "-c", "{probe}"]\n'
+    more += f'[recipes.stuck]\nargv = ["stuck"]\nprobe = ["sh", "-c", "echo $$ > {tmp_path}/stuck; exec sleep 60"]\n'
+    with Server(tmp_path, "--config", configured(tmp_path, more)) as server:
+        parts = urlsplit(server.url)
+        head = f"GET /runners HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {server.token}\r\n\r\n"
+        with ExitStack() as opened:
+            for _ in range(3):
+                raw = opened.enter_context(socket.create_connection((parts.hostname, parts.port), PATIENCE))
+                raw.sendall(head.encode())
+            while not (tmp_path / "stuck").exists() or not (tmp_path / "stuck").read_text():
+                time.sleep(0.01)
+            assert len((tmp_path / "tried").read_text().split()) == 1
+        while (tmp_path / "stuck").read_text() and Path(f"/proc/{(tmp_path / 'stuck').read_text().strip()}").exists():
+            time.sleep(0.01)
+        assert "Traceback" not in server.log
 
 
 def test_the_runners_that_work_here_are_told(tmp_path: Path) -> None:

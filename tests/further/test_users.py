@@ -131,3 +131,18 @@ def test_a_default_user_must_be_granted_too(tmp_path: Path) -> None:
     settings = configured(tmp_path, f'user = "{USER}"\n')
     with Server(tmp_path, "--config", settings) as server, Link(server) as link:
         assert "you may not" in refusal(link)
+
+
+@needs_root
+def test_side_channels_work_for_another_user(granting: Server) -> None:
+    code = (
+        "from signal import pause\nfrom further_link import KeyboardButton\n"
+        "button = KeyboardButton('a')\nbutton.when_pressed = lambda: print('pressed', flush=True)\npause()"
+    )
+    with Link(granting, f"user={USER}") as link:
+        link.start(code=code)
+        assert link.told() == ("keylisten", {"output": "a"})
+        link.say("keyevent", key="a", event="keydown")
+        link.until_said("pressed")
+        link.say("stop")
+        assert link.until_stopped() == ("", "", -15)

@@ -93,6 +93,7 @@ class Workshop:
 
     def _bench(self, who: Account, made: contextlib.ExitStack) -> str:
         """A folder for the program that is built; returns the program."""
+        os.makedirs(self._workplace.temp, exist_ok=True)
         bench = tempfile.mkdtemp(prefix=PREFIX, dir=self._workplace.temp)
         made.callback(_cleared, bench, who)
         return os.path.join(bench, "program")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
 from webshell.command import Command
@@ -36,19 +36,17 @@ class Probes:
         self._target = target
         self._recipes = recipes
         self._clock = clock
+        self._one = DeferredLock()
         self._known: dict[str, str] = {}
         self._until = 0.0
 
     async def versions(self) -> dict[str, str]:
         """The recipes that work here, and what the first line of their probe says."""
-        if self._clock.seconds() >= self._until:
-            found: dict[str, str] = {}
-            for name, recipe in sorted(self._recipes.items()):
-                version = await self._version(recipe)
-                if version is not None:
-                    found[name] = version
-            self._known = found
-            self._until = self._clock.seconds() + FRESH_SECONDS
+        async with self._one:  # those who ask meanwhile share the answer
+            if self._clock.seconds() >= self._until:
+                tried = {name: await self._version(recipe) for name, recipe in sorted(self._recipes.items())}
+                self._known = {name: version for name, version in tried.items() if version is not None}
+                self._until = self._clock.seconds() + FRESH_SECONDS
         return self._known
 
     async def package(self, name: str) -> str | None:
@@ -74,10 +72,14 @@ class Probes:
             return None
         child.close_input()
         late = self._clock.callLater(PATIENCE_SECONDS, child.stop, 0.0)
-        said = await asked.done
-        if late.active():
-            late.cancel()
-        return said
+        try:
+            return await asked.done
+        except CancelledError:  # who asked has left
+            child.stop(0.0)
+            raise
+        finally:
+            if late.active():
+                late.cancel()
 
 
 class _Asked:
