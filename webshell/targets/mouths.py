@@ -57,7 +57,7 @@ class Mouth:
 
     def _try(self) -> None:
         self._retry = None
-        if self._wire is None or self._wire.closed:
+        if self._wire is None or not self._wire.check():
             connected = self._connect(self._name)
             if connected is None:
                 self._later()

@@ -34,6 +34,18 @@ class Wire:
         """Whether it is closed, by either side."""
         return self._socket is None
 
+    def check(self) -> bool:
+        """Whether it is open; also when the other side's end has not been read yet."""
+        if self._socket is not None:
+            try:
+                if not self._socket.recv(1, socket.MSG_PEEK):
+                    self.close()
+            except BlockingIOError:
+                pass
+            except OSError:
+                self.close()
+        return not self.closed
+
     @property
     def pending(self) -> int:
         """Bytes that the kernel has not yet taken."""
