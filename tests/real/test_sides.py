@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -209,8 +210,8 @@ for _ in range(2):
     print("gone", flush=True)
 """
         told = self.python(program)
-        for key in (b"a", b"b"):
-            await told.until(lambda: told.output.count(b"ready") > told.output.count(b"gone"))
+        for number, key in enumerate((b"a", b"b"), 1):
+            await told.until(partial(lambda number: told.output.count(b"ready") == number, number))
             self.sides(told).tell("keyevent", key + b" keydown")
             await told.seen(key + b" keydown endkeyevent")
         await told.end()
