@@ -73,6 +73,7 @@ setup(
         "webshell.static",
         "webshell.targets",
         "webshell.web",
+        "webshell.web.files",
         "webshell.web.further",
     ],
     package_dir={"webshell.static": "static"},

@@ -13,7 +13,7 @@ from twisted.cred.checkers import ICredentialsChecker, InMemoryUsernamePasswordD
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import InvalidAuthArgumentString, InvalidAuthType, makeChecker
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -28,6 +28,7 @@ from webshell.targets.local import LocalTarget
 from webshell.targets.precedence import Precedence
 from webshell.web.access import Authorize, Gate, Policy, embedded_policy, login_policy, open_policy
 from webshell.web.credentials import Credentials, Passwords, Throttle
+from webshell.web.files.places import files_limit
 from webshell.web.hosts import Rules
 from webshell.web.limits import LimitedSite
 from webshell.web.page import static_folder
@@ -69,8 +70,13 @@ class Shell:
             )
         except FileNotFoundError as error:
             raise StartError(str(error)) from None
+        self._arrivals = tree.arrivals
         self.joined.add_routes(tree)
         self.resource = Gate(tree, self.joined.policy(policy), self.joined.public)
+
+    def body_limit(self, method: bytes, path: bytes) -> int:
+        """How large a body may be, where the site is ours."""
+        return files_limit(self.sessions, method, path) or self.joined.body_limit(method, path)
 
     def stop(self) -> Deferred[None]:
         """Tell clients, end sessions and children, leave nothing; asked again, with no more grace."""
@@ -85,6 +91,7 @@ class Shell:
     async def _stop(self) -> None:
         gone = self.sockets.close(CLOSE_SECONDS)
         self.sessions.close("the server is stopping")
+        self._arrivals.close()
         await self.target.shutdown(self._grace)
         await gone
 
@@ -172,7 +179,7 @@ class ShellService(Service):
         self._site = LimitedSite(
             self.shell.resource,
             reactor,
-            body_limit=self.shell.joined.body_limit,
+            body_limit=self.shell.body_limit,
             connections=config.connections,
             connections_per_address=config.connections_of_address,
             exempt=config.proxies,
@@ -216,7 +223,7 @@ class ShellService(Service):
     async def _stop(self) -> None:
         ports, self._ports = self._ports, []
         for port in ports:
-            await _deferred(port.stopListening())
+            await maybeDeferred(port.stopListening)
         await self.shell.stop()
 
     def _refuse_strangers(self) -> None:
@@ -294,11 +301,3 @@ def _passed_on(result: Any, done: Deferred[None]) -> Any:
 
 def _logged(failure: Failure) -> None:
     log.failure("stopping failed", failure)
-
-
-def _deferred(value: Any) -> Deferred[Any]:
-    if isinstance(value, Deferred):
-        return value
-    done: Deferred[Any] = Deferred()
-    done.callback(value)
-    return done

@@ -45,7 +45,10 @@ def routes() -> Iterator[str]:
     yield from below(tree, "")
 
 
-ROUTES = sorted({*routes(), "s/ID", "i/x", "popen", "exec/1", "metrics", "run", "upload", "no/such/thing"})
+ROUTES = sorted(
+    {*routes(), "s/ID", "s/ID/files", "s/ID/files/x", "i/x", "popen", "exec/1", "metrics", "run", "upload"}
+    | {"no/such/thing"}
+)
 
 
 def ask(

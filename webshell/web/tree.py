@@ -11,6 +11,8 @@ from twisted.web.resource import Resource
 from webshell.sessions import Sessions
 from webshell.web.credentials import Credentials
 from webshell.web.endpoint import Endpoint
+from webshell.web.files.arrivals import Arrivals
+from webshell.web.files.places import Places
 from webshell.web.login import LoginPage, Logout, Share, WhoAmI
 from webshell.web.page import Page, add_files
 from webshell.web.websocket import Sockets
@@ -20,6 +22,7 @@ class Tree(Resource):
     """Everything that webshell serves, without the gate.
 
     :ivar sockets: what upgrades become.
+    :ivar arrivals: files on their way in.
     """
 
     def __init__(
@@ -40,6 +43,8 @@ class Tree(Resource):
         self.sockets = sockets
         self.putChild(b"", Page(folder, add_files(self, folder), frame_ancestors))
         self.putChild(b"ws", Endpoint(sessions, sockets))
+        self.arrivals = Arrivals(sessions.clock)
+        self.putChild(b"s", Places(sessions, self.arrivals))
         self.putChild(b"healthz", Health(lambda: True))
         self.putChild(b"readyz", Health(ready))
         self.putChild(b"whoami", WhoAmI(sessions.instance))
