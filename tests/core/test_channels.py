@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from webshell.grant import Grant
 from webshell.recipes import RECIPES
 from webshell.target import Parent
 
+DOCS = Path(__file__).parents[2] / "docs"
 NAMES = ["keylisten", "keyevent", "video"]
 CREDIT = KINDS["video"].credit
 
@@ -368,3 +371,25 @@ def test_in_further_links_dialects(dialect: type[Further | FurtherPython]) -> No
     for wrong in ({"key": 5, "event": "keydown"}, {"key": "a"}, {"event": "keyup"}):
         client.connection.receive(json.dumps({"type": "keyevent", "process": "P", "data": wrong}))
         assert json.loads(world.heard("ada")[0])["data"] == {"message": "Bad message"}
+
+
+# ---- what the documentation says of it
+
+
+def test_the_documented_channels() -> None:
+    text = (DOCS / "protocol.rst").read_text("utf-8")
+    rows = re.findall(r"^``(\w+)`` +(the process|a client) .*?(?:(\d+) +(gets \w+(?: \w+)?))?$", text, re.MULTILINE)
+    documented = {name: (who == "the process", int(credit or 0), rule) for name, who, credit, rule in rows}
+    rules = {True: "gets all", False: "gets the latest"}
+    assert documented == {
+        name: (kind.from_program, kind.credit, rules[kind.lossless] if kind.from_program else "")
+        for name, kind in KINDS.items()
+    }
+    keys, events, video = (KINDS[name] for name in ("keylisten", "keyevent", "video"))
+    assert f"The last {keys.kept} keys ({keys.kept_bytes >> 10} kB)" in text
+    assert f"More than {events.kept_bytes >> 10} kB" in text
+    page = " ".join((DOCS / "side-channels.rst").read_text("utf-8").split())
+    assert f"may have {video.message_bytes >> 20} MiB as base64 text" in page
+    assert f"a key's name {keys.message_bytes} bytes" in page
+    assert f"at most {EPILOGUE_BYTES >> 10} kB" in page
+    assert f"({keys.credit} under way)" in page
