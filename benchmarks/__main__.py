@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import floods, keys
+from benchmarks import floods, keys, pastes, starts
 from benchmarks.rounds import Measure, alternated, table
 from benchmarks.servers import DEFAULT_WEBSHELL, Workshop
 
@@ -34,7 +34,53 @@ def echo(options: argparse.Namespace) -> Measure:
     return lambda workshop, name: keys.echo(workshop, name, options.keys, options.floods)
 
 
-SUBCOMMANDS: dict[str, Subcommand] = {"throughput": throughput, "echo": echo}
+def start(options: argparse.Namespace) -> Measure:
+    """From the connection to the first prompt."""
+    return lambda workshop, name: starts.start(workshop, name, options.count, options.at_once)
+
+
+def blocked(options: argparse.Namespace) -> Measure:
+    """How long a start keeps others waiting, with many descriptors open (webshell only)."""
+    return lambda workshop, name: starts.blocked(workshop, name, options.descriptors, options.count)
+
+
+def idle(options: argparse.Namespace) -> Measure:
+    """What sessions cost in which nothing happens."""
+    return lambda workshop, name: starts.idle(workshop, name, options.count)
+
+
+def slow(options: argparse.Namespace) -> Measure:
+    """A client that never reads a flood."""
+    return lambda workshop, name: floods.never_reads(workshop, name, options.seconds)
+
+
+def ctrl_c(options: argparse.Namespace) -> Measure:
+    """Ctrl-C in a flood."""
+    return lambda workshop, name: keys.ctrl_c(workshop, name, options.rate)
+
+
+def fairness(options: argparse.Namespace) -> Measure:
+    """Floods at once: what the least of them gets."""
+    return lambda workshop, name: floods.fairness(workshop, name, max(2, options.sessions), options.seconds)
+
+
+def paste(options: argparse.Namespace) -> Measure:
+    """Bulk input."""
+    return lambda workshop, name: pastes.paste(workshop, name, options.megabytes)
+
+
+SUBCOMMANDS: dict[str, Subcommand] = {
+    "throughput": throughput,
+    "echo": echo,
+    "start": start,
+    "blocked": blocked,
+    "idle": idle,
+    "slow": slow,
+    "ctrl-c": ctrl_c,
+    "fairness": fairness,
+    "input": paste,
+}
+"""What measures one server after the other."""
 
 
 def main() -> None:
@@ -52,6 +98,11 @@ def main() -> None:
     parser.add_argument("--viewers", type=int, default=1, help="of each session")
     parser.add_argument("--keys", type=int, default=300)
     parser.add_argument("--floods", type=int, default=0, help="beside the key")
+    parser.add_argument("--count", type=int, default=100, help="of sessions")
+    parser.add_argument("--at-once", type=int, default=1, help="sessions that start")
+    parser.add_argument("--descriptors", type=int, default=10000, help="open before sessions start")
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--rate", type=float, default=0, help="MB/s that the client takes; 0: all it can")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends what was started, too
     workshop = Workshop(options.peers, shlex.split(options.webshell))

@@ -68,6 +68,48 @@ def until_done(terminals: Sequence[Terminal]) -> None:
     poll.close()
 
 
+def fairness(workshop: Workshop, name: str, sessions: int, seconds: float) -> Figures:
+    """*sessions* floods at once: what the one gets that gets least, of what would be its share."""
+    text, _ = workshop.text(100)
+    with Server(workshop, name) as server:
+        terminals = [server.terminal() for _ in range(sessions)]
+        by_descriptor = {terminal.socket.fileno(): terminal for terminal in terminals}
+        poll = select.epoll()
+        for descriptor, terminal in by_descriptor.items():
+            terminal.wait_for(READY)
+            terminal.skim(1 << 60)
+            terminal.type(f"while :; do cat {text}; done\n".encode())
+            poll.register(descriptor, select.EPOLLIN)
+        for length in (0.5, seconds):  # they all run before it counts
+            counted = [terminal.socket.arrived for terminal in terminals]
+            end = time.perf_counter() + length
+            while time.perf_counter() < end:
+                for descriptor, _ in poll.poll(0.1):
+                    by_descriptor[descriptor].turn()
+        got = [terminal.socket.arrived - before for terminal, before in zip(terminals, counted, strict=True)]
+        poll.close()
+        for terminal in terminals:
+            terminal.close()
+    return {"least share": min(got) * sessions / sum(got), "MB/s": sum(got) / seconds / 1e6}
+
+
+def never_reads(workshop: Workshop, name: str, seconds: float) -> Figures:
+    """A flood to a client that receives nothing: what the server takes for it, and does."""
+    text, _ = workshop.text(100)
+    with Server(workshop, name) as server:
+        terminal = server.terminal()
+        terminal.wait_for(READY)
+        before = server.memory()
+        terminal.type(f"while :; do cat {text}; done\n".encode())
+        time.sleep(seconds / 2)
+        cpu = server.cpu()
+        time.sleep(seconds / 2)
+        busy = (server.cpu() - cpu) / (seconds / 2)
+        after = server.memory()
+        terminal.close()
+    return {"MB more": (after - before) / 1e6, "% CPU": busy * 100}
+
+
 @contextmanager
 def beside(server: Server, text: str, count: int) -> Iterator[None]:
     """While it lasts, *count* sessions of *server* flood, and a process of its own reads them."""

@@ -50,3 +50,35 @@ def echoes(terminal: Terminal, keys: int) -> list[float]:
         if number > 10:  # the first ones wake everything up
             times.append((time.perf_counter() - begin) * 1e6)
     return times
+
+
+FAST_SECONDS = 1.5
+"""Of flood before the Ctrl-C: whatever is going to pile up has done so."""
+
+
+def ctrl_c(workshop: Workshop, name: str, megabytes_per_second: float = 0) -> Figures:
+    """Ctrl-C in a flood that the client reads at so many MB/s, 0: as fast as it can."""
+    text, _ = workshop.text(100)
+    with Server(workshop, name) as server:
+        terminal = server.terminal()
+        terminal.wait_for(READY)
+        several = f"{text} " * 8
+        # a shell ends a line that a signal has ended, some only the command: the trap says so in either case
+        terminal.type(f"trap 'printf STOP''PED' INT; cat {several}\n".encode())
+        terminal.seen = b""
+        received, at_stop = 0, -1
+        begin, stop = time.perf_counter(), 0.0
+        while b"STOPPED" not in terminal.seen:
+            received += terminal.turn()
+            now = time.perf_counter()
+            ahead = received / (megabytes_per_second * 1e6) - (now - begin) if megabytes_per_second else 0
+            if ahead > 0:
+                time.sleep(ahead)
+            if at_stop < 0 and now - begin > FAST_SECONDS:
+                terminal.type(b"\3")
+                at_stop, stop = received, time.perf_counter()
+            if received > 700e6:
+                raise SystemExit(f"{name}: Ctrl-C came too late to be measured")
+        took = time.perf_counter() - stop
+        terminal.close()
+    return {"ms to the prompt": took * 1000, "MB after it": (received - at_stop) / 1e6}

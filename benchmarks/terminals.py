@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from benchmarks.websocket import BINARY, PATIENCE, TEXT, Closed, WebSocket, frame
@@ -19,10 +19,7 @@ SEEN_BYTES = 4096
 
 
 class Terminal:
-    """A terminal of a server; as it stands, one whose frames are the bare output and input.
-
-    :ivar output_bytes: of output and its wrapping, counted without looking.
-    """
+    """A terminal of a server; as it stands, one whose frames are the bare output and input."""
 
     path: ClassVar[str] = "/ws"
     subprotocol: ClassVar[str] = ""
@@ -112,7 +109,11 @@ class Terminal:
 
 
 class Webshell(Terminal):
-    """The native dialect, with a session, its scrollback, and credit by acknowledgements."""
+    """The native dialect, with a session, its scrollback, and credit by acknowledgements.
+
+    :ivar last: the type of the message that came last.
+    :ivar input_limit: bytes of input that may be under way; *taken*: that have arrived.
+    """
 
     subprotocol = "webshell.v1"
     wrapping = 5
@@ -122,9 +123,10 @@ class Webshell(Terminal):
         """A session of one terminal."""
         self.acknowledged = 0
         self.texts = 0
-        self.head = b""
         self.session = ""
-        self.ask(type="open", linger=0)
+        self.last = ""
+        self.input_limit = self.taken = 0
+        self.ask(type="open", linger=0, client="benchmark")
         self.ask(type="start", runner="exec", argv=[*self.argv], pty=self.pty)
 
     def ask(self, **message: Any) -> None:
@@ -135,10 +137,15 @@ class Webshell(Terminal):
         """Messages are no output."""
         self.texts += len(payload) - self.wrapping
         message = json.loads(payload)
-        if message["type"] == "error":
+        self.last = message["type"]
+        if self.last == "error":
             raise Closed(message["message"])
-        if message["type"] == "attached":
+        if self.last == "hello":
+            self.input_limit = message["limits"]["input"]
+        elif self.last == "attached":
             self.session = message["session"]
+        elif self.last == "taken":
+            self.taken = message["count"]
 
     @property
     def output_bytes(self) -> int:
@@ -172,10 +179,9 @@ class WebshellViewer(Webshell):
 
     def begin(self) -> None:
         """Attach."""
-        self.acknowledged = 0
-        self.texts = 0
+        self.acknowledged = self.texts = 0
         (self.session,) = self.argv
-        self.ask(type="attach", session=self.session)
+        self.ask(type="attach", session=self.session, client="viewer")
 
 
 class Ttyd(Terminal):
@@ -183,7 +189,6 @@ class Ttyd(Terminal):
 
     subprotocol = "tty"
     wrapping = 1
-    titles = 0
 
     def begin(self) -> None:
         """The size."""
@@ -271,6 +276,3 @@ class Wetty(Terminal):
         if count >= 256 << 10:
             self.reported += count
             self.socket.send(b'42["commit",%d]' % count, TEXT)
-
-
-Connect = Callable[[], Terminal]
