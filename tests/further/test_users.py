@@ -7,13 +7,17 @@ import os
 import pwd
 import shutil
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from further.links import Link, configured
-from wire import Server
+from wire import PATIENCE, Server
+
+from webshell.targets.accounts import account, acting_as
 
 USER = "daemon"
 """An account that every system has; its shell may be ``nologin``."""
@@ -146,3 +150,51 @@ def test_side_channels_work_for_another_user(granting: Server) -> None:
         link.until_said("pressed")
         link.say("stop")
         assert link.until_stopped() == ("", "", -15)
+
+
+@needs_root
+def test_acting_as_somebody_holds_for_files_and_no_longer_than_meant(tmp_path_factory: pytest.TempPathFactory) -> None:
+    who = account(USER)
+    secret = tmp_path_factory.mktemp("secret") / "file"
+    secret.write_text("x")
+    secret.chmod(0o600)
+    with acting_as(who):
+        with pytest.raises(PermissionError):
+            secret.read_text()
+        with tempfile.TemporaryFile() as made:
+            status = os.fstat(made.fileno())
+        assert (status.st_uid, status.st_gid) == (who.uid, who.gid)
+        assert os.geteuid() == 0
+    assert secret.read_text() == "x"
+
+
+@needs_root
+def test_where_the_system_does_not_allow_that_nothing_is_done() -> None:
+    # in a process that has given away the right to become somebody else
+    code = (
+        "import os\nfrom dataclasses import replace\nfrom webshell.targets.accounts import account, acting_as\n"
+        "from webshell.errors import SpawnFailed\n"
+        "try:\n    with acting_as(account('daemon')): print('acted')\nexcept SpawnFailed as error: print(error)"
+    )
+    drop = ["setpriv", "--bounding-set", "-setuid", "--inh-caps", "-setuid", sys.executable, "-c", code]
+    if shutil.which("setpriv") is None:
+        pytest.skip("there is no setpriv here")
+    done = subprocess.run(drop, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.stdout == "the system does not let the server act as daemon\n", done.stderr
+
+
+@needs_root
+def test_a_server_that_is_not_root_says_so() -> None:
+    code = (
+        "import os\nfrom webshell.command import Command, Work\nfrom webshell.targets.accounts import account, acting_as\n"
+        "from webshell.targets.users import Users\nfrom webshell.errors import SpawnFailed\n"
+        "users = Users(None, {})\nos.setuid(65534)\n"
+        "try:\n    users.spawn(Command(('true',), cwd='/', user='daemon'), None)\n"
+        "except SpawnFailed as error: print(error)\n"
+        "try:\n    with acting_as(account('daemon')): print('acted')\n"
+        "except SpawnFailed as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    first, second = done.stdout.splitlines()
+    assert first == "only a server that runs as root can start programs as daemon"
+    assert second == "only a server that runs as root, on Linux, can start programs as daemon"

@@ -55,6 +55,8 @@ def environment(account: Account) -> dict[str, str]:
 def acting_as(account: Account) -> Iterator[None]:
     """Files are made and opened as *account* would, in this thread only; nothing changes for the daemon's own user.
 
+    Only the supplementary groups stay the daemon's: the system has no other way to change them for one thread.
+
     :raises SpawnFailed: this daemon cannot do that.
     """
     if not account.foreign:
@@ -67,6 +69,9 @@ def acting_as(account: Account) -> Iterator[None]:
     library.setfsgid(account.gid)
     library.setfsuid(account.uid)
     try:
+        # they cannot fail, they just do nothing; -1 is never set, and asks
+        if (library.setfsuid(-1), library.setfsgid(-1)) != (account.uid, account.gid):
+            raise SpawnFailed(f"the system does not let the server act as {account.name}")
         yield
     finally:
         library.setfsuid(0)
