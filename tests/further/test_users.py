@@ -186,7 +186,7 @@ def test_where_the_system_does_not_allow_that_nothing_is_done() -> None:
 @needs_root
 def test_a_server_that_is_not_root_says_so() -> None:
     code = (
-        "import os\nfrom webshell.command import Command, Work\nfrom webshell.targets.accounts import account, acting_as\n"
+        "import os\nfrom webshell.command import Command\nfrom webshell.targets.accounts import account, acting_as\n"
         "from webshell.targets.users import Users\nfrom webshell.errors import SpawnFailed\n"
         "users = Users(None, {})\nos.setuid(65534)\n"
         "try:\n    users.spawn(Command(('true',), cwd='/', user='daemon'), None)\n"
