@@ -4,6 +4,7 @@ import { Client } from "./client.js";
 import { Commands } from "./commands.js";
 import { notice } from "./dialog.js";
 import { early } from "./early.js";
+import { Files } from "./files.js";
 import { KeyRow } from "./keyrow.js";
 import { BROWSER, PAGE, recall, remember } from "./memory.js";
 import { Menu } from "./menu.js";
@@ -50,6 +51,7 @@ class App {
   #stages = new Stages(this.client, (process) => this.terminals.get(process)?.element.parentElement ?? this.scroll.place(process));
   #keys = new KeyRow(byId("keys"), (text) => this.terminals.current?.type(text));
   terminals = new Terminals(this.client, this.tabs, byId("panels"), this.#keys, this.settings, (id, view) => this.#shown(id, view));
+  files = new Files(this, byId("panels"));
   socket = new Socket(this.client, { early, onstate: (status) => this.#status.connection(status) });
 
   #status = new StatusBar(byId("status"), () => this.socket.retry());

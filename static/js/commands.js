@@ -79,6 +79,7 @@ export class Commands {
       ...when(this.#app.terminal !== undefined, { text: "Close this terminal", key: "Alt+Shift+W", action: () => void this.#app.close(this.#app.tabs.current) }),
       { text: "What runs here", action: () => void this.#processes() },
       ...when(this.#app.terminal !== undefined, { text: "Search", key: "Ctrl+Shift+F", action: () => this.#openSearch() }),
+      ...when(this.#app.files.may, { text: "Send files …", action: () => this.#app.files.choose() }, { text: "Get files …", action: () => void this.#app.files.browse() }),
       ...when(may("manage"), { text: "Share to watch …", action: () => void this.#share() }),
       { heading: "Sessions" },
       ...(await this.#sessions()),
