@@ -61,6 +61,7 @@ class Command:
     :ivar gather: seconds that output of pipes is collected for, so that what was written together is told together.
     :ivar work: what must be made first, if anything.
     :ivar channels: the names of its side channels.
+    :ivar gate: a FIFO in which a line must appear before the program may begin; empty: it begins at once.
     """
 
     argv: tuple[str, ...]
@@ -73,3 +74,4 @@ class Command:
     gather: float = 0.0
     work: Work | None = None
     channels: tuple[str, ...] = ()
+    gate: str = ""

@@ -148,6 +148,13 @@ print(data)
     assert link.until_stopped() == ("b'ArrowUp keydown endkeyevent ArrowUp keyup endkeyevent '\n", "", 0)
 
 
+def test_the_sockets_are_there_before_the_programs_first_line(link: Link) -> None:
+    code = '#!/bin/sh\ntest -S "$FURTHER_LINK_TEMP_DIR/$$.video.sock" && echo there'
+    for _ in range(50):  # without a gate, half of them are too early on a machine that is busy
+        link.start(runner="exec", code=code)
+        assert link.until_stopped() == ("there\n", "", 0)
+
+
 def test_case_57_large_and_cut_anywhere(link: Link) -> None:
     code = """
 connection = connected("video")

@@ -13,7 +13,7 @@ import pytest
 from real.local_case import LocalCase, Told, child, eventually, reactor, sleep
 
 from webshell.channels import KINDS
-from webshell.command import Command
+from webshell.command import Command, Size, Work
 from webshell.errors import SpawnFailed
 from webshell.target import Sides
 from webshell.targets import ears, mouths
@@ -78,6 +78,16 @@ class TestSides(LocalCase):
         child(told).close_input()
         self.assertEqual((await told.end())[:2], (0, None))
         self.assertFalse(folder.exists())
+
+    async def test_a_script_waits_until_its_sockets_have_all_their_names(self) -> None:
+        for size in (None, Size()):
+            program = "print(os.path.exists(path('video', os.getpgrp())), sys.argv, os.getpgrp() == os.getsid(0))"
+            told = self.python(program, work=Work(), size=size)
+            self.assertEqual((await told.end())[:2], (0, None))
+            self.assertIn(b"True ['-c'] True", told.output)
+        told = self.python("sys.stdin.read()", work=Work())
+        child(told).stop(1)  # it may still be waiting
+        self.assertEqual((await told.end())[0], None)
 
     async def test_only_the_channels_that_were_asked_for(self) -> None:
         told = self.python("print(sorted(os.listdir(os.environ['FURTHER_LINK_TEMP_DIR'])))", "video")

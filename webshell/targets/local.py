@@ -41,6 +41,9 @@ SETTLE_SECONDS = 0.05
 REMAINS = 64
 """Exited children with survivors that are remembered before it is checked which of these are still there."""
 
+GATE = ("/bin/sh", "-c", 'read _ <"$0"; exec "$@"')
+"""Waits in the process that will be the program's: 1 ms."""
+
 
 class LocalTarget:
     """Starts processes, and knows all that still have something running."""
@@ -132,6 +135,9 @@ class LocalTarget:
         cwd = directory(command.cwd, environment["HOME"])
         program = executable(command.argv[0], environment["PATH"], cwd)
         environment["PWD"] = cwd
+        if command.gate:
+            argv = (*GATE, command.gate, program, *command.argv[1:])
+            return Launch(GATE[0], argv, "", cwd, environment, terminal)
         return Launch(program, command.argv, command.arg0, cwd, environment, terminal)
 
 

@@ -55,7 +55,7 @@ class SideChannels:
                 raise SpawnFailed(f"the side channels cannot be opened: {error.strerror or error}") from None
             trusted = {**command.trusted, FOLDER_VARIABLE: sockets.folder}
             trusted["PYTHONPATH"] = os.pathsep.join(filter(None, (command.trusted.get("PYTHONPATH"), str(LIBRARY))))
-            child = self._target.spawn(replace(command, trusted=trusted), sockets)
+            child = self._target.spawn(replace(command, trusted=trusted, gate=sockets.gate), sockets)
             opened.pop_all()
         sockets.begin(child.pid)
         child.sides = sockets
@@ -67,6 +67,10 @@ class Sockets:
 
     def __init__(self, reactor: IReactor, command: Command, parent: Parent) -> None:
         self.folder = ""
+        self.gate = ""
+        """Where scripts wait for the names that have a number in them; commands are not so strict, and begin sooner."""
+        self._gated = command.work is not None
+        self._opener = -1  # of the gate
         self._reactor = reactor
         self._account = account(command.user)
         self._parent = parent
@@ -84,17 +88,19 @@ class Sockets:
             self.folder = tempfile.mkdtemp(prefix="webshell-", dir=_folder_of_folders())
             for name, ear in self._ears.items():
                 ear.open(os.path.join(self.folder, f"{OWN}.{name}.sock"))
+            if self._gated:
+                self.gate = os.path.join(self.folder, "gate")
+                os.mkfifo(self.gate, 0o600)
+                self._opener = os.open(self.gate, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def begin(self, pid: int) -> None:
-        """The child has started; it leads the process group *pid*.
-
-        No program looks for these names before: they are there within 0.1 ms, and a Python is ten milliseconds from
-        its first line.
-        """
+        """The child has started; it leads the process group *pid*, which pi-top's package looks for."""
         self._names = (OWN, str(pid))
         with contextlib.suppress(OSError), acting_as(self._account):
             for name in self._ears:
                 os.symlink(f"{OWN}.{name}.sock", os.path.join(self.folder, f"{pid}.{name}.sock"))
+        if self._opener >= 0:
+            os.write(self._opener, b"\n")
         for ear in self._ears.values():
             ear.resume()
 
@@ -104,6 +110,9 @@ class Sockets:
             ear.close()
         for mouth in self._mouths.values():
             mouth.close()
+        if self._opener >= 0:
+            os.close(self._opener)
+            self._opener = -1
         if self.folder:
             with contextlib.suppress(OSError, SpawnFailed), acting_as(self._account):
                 shutil.rmtree(self.folder, ignore_errors=True)
