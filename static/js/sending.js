@@ -6,8 +6,9 @@ import { Refusal, send, sendFolder } from "./transfer.js";
 /** @typedef {{path: string, file: File | null}} Sent null: an empty folder */
 
 const MOST_FILES = 10000; // in one lot
+const THERE = "is there already"; // other conflicts are links, or files where folders would be
 const SHOWN_MILLISECONDS = 8000; // after it is done
-const UNITS = ["bytes", "KB", "MB", "GB", "TB"];
+const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
 /**
  * All files in what was dropped, by their paths.
@@ -116,10 +117,10 @@ export class Lot {
       try {
         return (await send(path, file, { ...this.#whole(file.size), exists, progress: (bytes) => this.#show(path, bytes) })).path;
       } catch (error) {
-        if (!(error instanceof Refusal) || error.status !== 409 || exists !== "refuse") {
+        if (!(error instanceof Refusal) || error.status !== 409 || !error.message.endsWith(THERE) || exists !== "refuse") {
           throw error;
         }
-        const choice = this.#always ?? (await this.#choice(path, error.message));
+        const choice = this.#always ?? (await this.#choice(path));
         if (choice === "cancel") {
           this.#stopping.abort();
           throw error;
@@ -140,10 +141,9 @@ export class Lot {
 
   /**
    * @param {string} path
-   * @param {string} reason
    * @returns {Promise<"replace" | "keep" | "skip" | "cancel">}
    */
-  async #choice(path, reason) {
+  async #choice(path) {
     const all = /** @type {HTMLInputElement} */ (element("input", { type: "checkbox" }));
     const left = this.#files.length - this.#sent > 1;
     const buttons = Object.entries({ cancel: "Cancel", skip: "Skip", keep: "Keep both", replace: "Replace" }).map(([value, text]) =>
@@ -152,8 +152,7 @@ export class Lot {
     const form = element(
       "form",
       { method: "dialog" },
-      element("h2", { id: "conflict-title" }, `“${path}” is there already`),
-      element("p", {}, reason),
+      element("h2", { id: "conflict-title" }, `“${path}” ${THERE}`),
       ...(left ? [element("label", { className: "for-all" }, all, " The same for all others")] : []),
       element("div", { className: "actions" }, ...buttons),
     );
