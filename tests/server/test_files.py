@@ -21,7 +21,11 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 from wire import PATIENCE, Server, WireClient
 
+from webshell.web.files import arrivals, places
+from webshell.web.files.folders import NAME_BYTES, STEPS
 from webshell.web.files.places import PART_BYTES
+
+PROTOCOL = (Path(__file__).parents[2] / "docs" / "protocol.rst").read_text("utf-8")
 
 
 @dataclass
@@ -491,3 +495,17 @@ def test_a_session_or_process_that_is_not_there(room: Room) -> None:
     assert request(room.server, "GET", f"s/{room.session}", None, headers).status in (404, 405)
     assert room.ask("GET", process=99).status == 404
     assert room.ask("GET", process="x").status == 400
+
+
+def test_the_documented_limits_are_those_of_the_code() -> None:
+    section = PROTOCOL.partition("\nFiles\n=====\n")[2].partition("\nTranscripts\n")[0]
+    assert f"at most {NAME_BYTES} bytes each, {STEPS} steps deep" in section
+    assert f"if there are more than {places.LISTED}" in section
+    rows = dict(re.findall(r"^(\S.*?)  +(\d[^\n]*)$", section, re.MULTILINE))
+    assert rows == {
+        "a body, a whole file or a part of one": f"{PART_BYTES >> 20} MiB",
+        "a file": f"{arrivals.FILE_BYTES >> 30} GiB",
+        "under way, of a session, of all": f"{arrivals.ARRIVALS_OF_SESSION}, {arrivals.ARRIVALS}",
+        "without a further part it is given up": f"{arrivals.IDLE_SECONDS:g} s",
+        "free on the disk it leaves": f"{arrivals.SPARE_BYTES >> 20} MiB",
+    }

@@ -20,6 +20,7 @@ from webshell.targets.environment import PASSED
 from webshell.web import limits, websocket
 from webshell.web.access import PUBLIC
 from webshell.web.credentials import TRIES_PER_ADDRESS, USER_COOKIE_SECONDS, WINDOW_SECONDS
+from webshell.web.files.places import PART_BYTES
 from webshell.web.tokens import COOKIE_SECONDS
 
 SECURITY = (ROOT / "docs" / "security.rst").read_text("utf-8")
@@ -90,6 +91,7 @@ def test_the_limits_in_the_security_page_are_those_of_the_code() -> None:
         "a request, headers and body": f"{limits.REQUEST_SECONDS:.0f} s",
         "between requests": f"{limits.IDLE_SECONDS:.0f} s",
         "body of a POST": f"{limits.POST_BYTES} bytes",
+        "body of a file, or of a part of one": f"{PART_BYTES} bytes",
         "a frame or message to the server": f"{FRAME_BYTES} bytes",
         "fragments of a message": f"{websocket.FRAGMENTS}",
         "input under way, of a client": f"{intake.CLIENT_BYTES} bytes",
