@@ -50,6 +50,11 @@ export class Client {
     return this.#ready;
   }
 
+  /** Bytes of a process's output that may be on their way unacknowledged. */
+  get window() {
+    return this.hello?.limits?.window ?? WINDOW_BYTES;
+  }
+
   // ---- what the transport does
 
   /** @param {(frame: string | Uint8Array<ArrayBuffer>) => void} send a connection is up */

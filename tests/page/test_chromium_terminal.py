@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from needs import need
 from page.browsing import Arrive, Visitor, fresh_session
-from playwright.sync_api import expect
-from wire import Server
+from playwright.sync_api import WebSocket, expect
+from wire import PATIENCE, Server
+
+from webshell.limits import Limits
 
 PASTED_BYTES = 1 << 20
+FLOOD_BYTES = 3 << 20
 FLOOD_SECONDS = 2.0
 BACK_SECONDS = 3.0
 """From Ctrl-C in a flood to a prompt that answers; the window is 256 kB, so little is still on its way."""
@@ -152,3 +155,39 @@ def test_no_row_is_lost_at_other_pixel_densities(arrive: Arrive, server: Server,
     assert last
     assert panel
     assert last["y"] + last["height"] <= panel["y"] + panel["height"] + 0.5
+
+
+def test_nothing_moves_while_nothing_happens(anna: Visitor) -> None:
+    # an animation makes 60 frames a second, and keys wait for them
+    assert anna.page.evaluate("document.getAnimations().length") == 0
+    assert anna.terminal.locator(".xterm-cursor").count() == 1
+
+
+def test_no_more_than_a_window_is_unacknowledged_and_in_the_end_nothing(server: Server, arrive: Arrive) -> None:
+    visitor = arrive()
+    came, acknowledged, most = 0, 0, 0
+
+    def received(frame: str | bytes) -> None:
+        nonlocal came, most
+        if isinstance(frame, bytes):
+            came += len(frame) - 5  # the head
+            most = max(most, came - acknowledged)
+
+    def sent(frame: str | bytes) -> None:
+        nonlocal acknowledged
+        if isinstance(frame, str) and '"ack"' in frame:
+            acknowledged = json.loads(frame)["offset"]
+
+    def watch(socket: WebSocket) -> None:
+        socket.on("framereceived", received)
+        socket.on("framesent", sent)
+
+    visitor.page.on("websocket", watch)
+    visitor.enter(server, f"#s={fresh_session(server)}")
+    visitor.runs(f"head -c {FLOOD_BYTES} /dev/zero | tr '\\0' x | fold -w 90; echo do''ne").sees("done$")
+    visitor.at_prompt()
+    end = time.monotonic() + PATIENCE
+    while acknowledged < came and time.monotonic() < end:
+        visitor.page.evaluate("0")  # frames are told meanwhile
+    assert acknowledged == came > FLOOD_BYTES
+    assert 0 < most <= Limits().window

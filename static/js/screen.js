@@ -1,0 +1,226 @@
+/** xterm.js with its addons, as a terminal needs it. Knows no process and no client. */
+
+import { Answers } from "./answers.js";
+import { clipboardText } from "./clipboard.js";
+import { Feed } from "./feed.js";
+import { Links } from "./links.js";
+import { FitAddon, SearchAddon, Terminal, UnicodeGraphemesAddon, WebLinksAddon } from "./vendor.js";
+
+const SCROLLBACK_LINES = 10000;
+const TITLE_CHARACTERS = 256;
+
+// what could hide or reorder the title: controls, bidirectional marks, zero-width characters
+const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const RESET = "\x18\x1bc"; // ends a sequence cut in the middle, then RIS; written, so that it keeps its place in the stream
+
+/**
+ * @typedef {Object} Looks
+ * @property {import("./vendor.js").Theme} [theme]
+ * @property {number} [fontSize]
+ * @property {string} [fontFamily]
+ * @property {boolean} [screenReader]
+ *
+ * @typedef {Object} Calls
+ * @property {(bytes: Uint8Array, answer: boolean) => void} onsaid by a person, or in answer to a program
+ * @property {(text: string) => void} onpaste
+ * @property {() => void} oncopy a person wants the selection copied
+ * @property {(text: string) => void} onclipboard a program wants *text* copied
+ * @property {(title: string) => void} ontitle
+ * @property {() => void} onbell
+ */
+
+export class Screen {
+  #element;
+  #term;
+  #answers;
+  #feed;
+  #fit = new FitAddon();
+  #search = new SearchAddon();
+  #encoder = new TextEncoder();
+
+  /**
+   * @param {HTMLElement} element where it is drawn, from `open` on
+   * @param {{rows: number, cols: number}} size
+   * @param {Looks} looks
+   * @param {Calls} calls
+   */
+  constructor(element, { rows, cols }, looks, calls) {
+    this.#element = element;
+    const links = new Links(element);
+    this.#term = new Terminal({
+      allowProposedApi: true, // for the unicode addon
+      cols,
+      rows,
+      // it would be an animation: 60 frames a second for ever, 4 % of a core, and a key drawn 20 ms later (benchmarks/page.py)
+      cursorBlink: false,
+      fontFamily: looks.fontFamily ?? "monospace",
+      fontSize: looks.fontSize ?? 14,
+      linkHandler: links,
+      macOptionIsMeta: true,
+      screenReaderMode: looks.screenReader ?? false,
+      scrollback: SCROLLBACK_LINES,
+      theme: looks.theme,
+    });
+    this.#feed = new Feed((data, callback) => this.#term.write(data, callback));
+    this.#answers = new Answers(this.#term.parser);
+    this.#term.loadAddon(this.#fit);
+    this.#term.loadAddon(this.#search);
+    this.#term.loadAddon(new UnicodeGraphemesAddon());
+    this.#term.loadAddon(new WebLinksAddon(links.activate, links));
+    this.#listen(calls);
+  }
+
+  get rows() {
+    return this.#term.rows;
+  }
+
+  get cols() {
+    return this.#term.cols;
+  }
+
+  get selection() {
+    return this.#term.getSelection();
+  }
+
+  get mayType() {
+    return !this.#term.options.disableStdin;
+  }
+
+  set mayType(may) {
+    this.#term.options.disableStdin = !may;
+  }
+
+  /** Whether a program has asked for marks around what is pasted. */
+  get bracketed() {
+    return this.#term.modes.bracketedPasteMode;
+  }
+
+  // ---- what a tab does
+
+  /** The element is mounted and visible. */
+  open() {
+    if (!this.#term.element) {
+      this.#term.open(this.#element);
+    }
+  }
+
+  focus() {
+    this.#term.focus();
+  }
+
+  /** Take the element's size. */
+  fit() {
+    this.#fit.fit();
+  }
+
+  /** @param {{rows: number, cols: number}} size */
+  resize({ rows, cols }) {
+    this.#term.resize(cols, rows);
+  }
+
+  /** @param {Looks} looks */
+  setLooks({ theme, fontSize, fontFamily, screenReader }) {
+    const options = this.#term.options;
+    options.theme = theme ?? options.theme;
+    options.fontSize = fontSize ?? options.fontSize;
+    options.fontFamily = fontFamily ?? options.fontFamily;
+    options.screenReaderMode = screenReader ?? options.screenReaderMode;
+  }
+
+  /**
+   * @param {string} text
+   * @param {"next" | "previous"} direction
+   * @returns {boolean} whether it was found
+   */
+  search(text, direction) {
+    if (!text) {
+      this.#search.clearDecorations();
+      return false;
+    }
+    return direction === "previous" ? this.#search.findPrevious(text) : this.#search.findNext(text);
+  }
+
+  /** @param {string} text as typed; arrows as `ESC [ A`, whatever the program's cursor key mode */
+  type(text) {
+    const application = this.#term.modes.applicationCursorKeysMode;
+    this.#term.input(application ? text.replace(/^\x1b\[([A-DHF])$/, "\x1bO$1") : text, true);
+  }
+
+  toBottom() {
+    this.#term.scrollToBottom();
+  }
+
+  dispose() {
+    this.#term.dispose();
+  }
+
+  // ---- what is drawn
+
+  /**
+   * @param {Uint8Array | string} data
+   * @param {() => void} [callback] when it has been drawn
+   */
+  write(data, callback) {
+    this.#feed.write(data, callback);
+  }
+
+  /**
+   * Begin anew, when what was written before has been drawn.
+   *
+   * @param {string} restore the modes that a terminal would be in
+   * @param {() => void} callback when that has been done
+   */
+  reset(restore, callback) {
+    this.#feed.write(RESET + restore, callback);
+  }
+
+  /** @param {{[member: string]: any}} end how the process ended: exit_code, signal, duration */
+  epitaph({ exit_code, signal, duration }) {
+    const how = signal ? `signal ${signal}` : `exit ${exit_code}`;
+    const seconds = typeof duration === "number" ? `, ${duration.toFixed(1)} s` : "";
+    const back = this.#term.buffer.active.type === "alternate" ? "\x1b[?1049l" : "";
+    const fresh = this.#term.buffer.active.cursorX > 0 || back ? "\r\n" : "";
+    this.#feed.write(`${back}\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l${fresh}\x1b[2m[${how}${seconds}]\x1b[0m\x1b[?25l`);
+  }
+
+  // ---- inside
+
+  /** @param {Calls} calls */
+  #listen({ onsaid, onpaste, oncopy, onclipboard, ontitle, onbell }) {
+    const term = this.#term;
+    term.onData((data) => onsaid(this.#encoder.encode(data), this.#answers.includes(data)));
+    term.onBinary((data) => onsaid(Uint8Array.from(data, (character) => character.charCodeAt(0)), false));
+    term.onTitleChange((title) => ontitle(title.replace(INVISIBLE, "").slice(0, TITLE_CHARACTERS)));
+    term.onBell(onbell);
+    term.parser.registerOscHandler(52, (data) => {
+      const text = clipboardText(data);
+      if (text !== null) {
+        onclipboard(text);
+      }
+      return true;
+    });
+    term.attachCustomKeyEventHandler((event) => isForTerminal(event, oncopy));
+    const pasted = (/** @type {ClipboardEvent} */ event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      onpaste(event.clipboardData?.getData("text/plain") ?? "");
+    };
+    this.#element.addEventListener("paste", pasted, { capture: true }); // before xterm sees it: it would type it
+  }
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {() => void} oncopy
+ */
+function isForTerminal(event, oncopy) {
+  const shifted = event.ctrlKey && event.shiftKey && !event.altKey;
+  if (shifted && event.code === "KeyC") {
+    event.preventDefault(); // some browsers open their tools
+    if (event.type === "keydown") {
+      oncopy();
+    }
+    return false;
+  }
+  return !(shifted && event.code === "KeyV"); // the browser pastes
+}
