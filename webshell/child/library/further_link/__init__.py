@@ -17,6 +17,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -29,10 +30,14 @@ __all__ = ["KeyboardButton", "__version__", "send_image"]
 CONNECT_SECONDS = 2.0
 """A server that is there takes a connection at once; the sockets of pi-top's appear some moments after the program."""
 
+AGAIN_SECONDS = 0.05
+
 SEND_SECONDS = 5.0
 """A server that does not read for so long has other sorrows; the picture is lost."""
 
 READ_BYTES = 4096
+
+OWN = "webshell"
 
 
 class KeyboardButton:
@@ -115,9 +120,10 @@ def _path(channel: str, name: str) -> str:
     return os.path.join(os.environ.get("FURTHER_LINK_TEMP_DIR", "/tmp"), f"{name}.{channel}.sock")  # noqa: S108
 
 
-def _names() -> tuple[str, str]:
-    """Of webshell's sockets, and of those of pi-top's server."""
-    return "webshell", str(os.getpgrp())
+def _name() -> str:
+    """What the sockets are called: by webshell; or by pi-top's server, whose may not be there yet."""
+    ours = any(os.path.exists(_path(channel, OWN)) for channel in ("keylisten", "video"))
+    return OWN if ours else str(os.getpgrp())
 
 
 def _send(channel: str, message: bytes) -> None:
@@ -146,22 +152,19 @@ def _warn(channel: str) -> None:
 
 
 def _connected(channel: str) -> socket.socket:
-    pause = threading.Event()
-    waited = 0.0
+    late = time.monotonic() + (0.0 if channel in _warned else CONNECT_SECONDS)
     while True:
-        for name in _names():
-            connection = socket.socket(socket.AF_UNIX)
-            try:
-                connection.connect(_path(channel, name))
-            except OSError:
-                connection.close()
-            else:
-                connection.settimeout(SEND_SECONDS)
-                return connection
-        if waited >= CONNECT_SECONDS or "FURTHER_LINK_TEMP_DIR" in os.environ:
-            raise FileNotFoundError(channel)
-        pause.wait(0.05)
-        waited += 0.05
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(_path(channel, _name()))
+        except OSError:
+            connection.close()
+            if _name() == OWN or time.monotonic() >= late:
+                raise
+            time.sleep(AGAIN_SECONDS)
+        else:
+            connection.settimeout(SEND_SECONDS)
+            return connection
 
 
 # ---- keys
@@ -173,8 +176,7 @@ class _Listener:
     def __init__(self) -> None:
         self._buttons: dict[str, list[KeyboardButton]] = {}
         self._events: queue.SimpleQueue[tuple[KeyboardButton, str]] = queue.SimpleQueue()
-        name = _names()["FURTHER_LINK_TEMP_DIR" not in os.environ]
-        self._path = _path("keyevent", name)
+        self._path = _path("keyevent", _name())
         self._process = os.getpid()
         server = socket.socket(socket.AF_UNIX)
         try:
