@@ -55,9 +55,8 @@ class Joined:
 
     def _serve(self) -> None:
         settings, reactor = self._config.further, self._reactor
-        self._warehouse = Warehouse(
-            settings.workplace, Fetcher(reactor, settings.url_hosts) if settings.url_files else None
-        )
+        fetch = Fetcher(reactor, settings.url_hosts) if settings.url_files else None
+        self._warehouse = Warehouse(settings.workplace, fetch, reactor.seconds)
         self.body_limit = lambda method, path: upload.body_limit(method, path) or body_limit(method, path)
         self.public = {**access.PUBLIC, **routes.PUBLIC}
         if settings.approval:

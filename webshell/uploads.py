@@ -12,6 +12,9 @@ from webshell.errors import BadRequest, UploadFailed, WebshellError
 MOST_FILES = 4096
 """In one upload: each costs a few system calls of the reactor."""
 
+MOST_URL_FILES = 64
+"""Of them; they are fetched one after another while the client waits."""
+
 LONGEST_NAME = 1024
 """Characters of a path in an upload; the system allows 4096 bytes of a whole path."""
 
@@ -72,6 +75,8 @@ def parcel(value: object) -> Parcel:
         if reader is None:
             raise BadRequest(f"the type of a file must be one of {', '.join(_FILES)}")
         read.append(reader(_checked(path), _object(file.get("content"), "'content'")))
+    if sum(isinstance(file, UrlFile) for file in read) > MOST_URL_FILES:
+        raise BadRequest(f"an upload may have {MOST_URL_FILES} files of addresses")
     return Parcel(_within(name), tuple(read))
 
 

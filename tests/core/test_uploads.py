@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webshell.errors import BadRequest, UploadFailed
-from webshell.uploads import LONGEST_NAME, MOST_FILES, Parcel, TextFile, UrlFile, parcel
+from webshell.uploads import LONGEST_NAME, MOST_FILES, MOST_URL_FILES, Parcel, TextFile, UrlFile, parcel
 
 TEXT = {"type": "text", "content": {"text": "x"}}
 URL = {"type": "url", "content": {"url": "https://a.example/", "bucketName": "b/c", "fileName": "f"}}
@@ -41,6 +41,7 @@ def test_an_upload_is_a_name_and_files() -> None:
         {"name": "x", "files": {"a": {"type": "text", "content": {"text": "\ud800"}}}},
         {"name": "x", "files": {"a": {"type": "url", "content": {"url": "https://a.example/"}}}},
         {"name": "x", "files": {f"f{number}": TEXT for number in range(MOST_FILES + 1)}},
+        {"name": "x", "files": {f"f{number}": URL for number in range(MOST_URL_FILES + 1)}},
     ],
 )
 def test_everything_else_is_none(value: Any) -> None:

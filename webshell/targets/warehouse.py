@@ -22,6 +22,12 @@ CACHE = ".flcache"
 STAGE = ".webshell-"
 """How the name of the folder begins in which an upload is prepared: beside its place, so that moving is renaming."""
 
+FETCHED_BYTES = 256 << 20
+"""Of all files that one upload has fetched."""
+
+FETCHED_SECONDS = 120.0
+"""After this no further file is fetched for an upload: the web page waits for 180 s, and the last may take 60."""
+
 Fetch = Callable[[str], Awaitable[bytes]]
 """Fetches an address; raises UploadFailed."""
 
@@ -31,10 +37,14 @@ log = Logger()
 class Warehouse:
     """Where uploads are put."""
 
-    def __init__(self, workplace: Workplace, fetch: Fetch | None) -> None:
-        """:param fetch: None: files are not fetched, and those that would have to be are left out."""
+    def __init__(self, workplace: Workplace, fetch: Fetch | None, seconds: Callable[[], float]) -> None:
+        """
+        :param fetch: None: files are not fetched, and those that would have to be are left out.
+        :param seconds: tells the time since some beginning.
+        """
         self._workplace = workplace
         self._fetch = fetch
+        self._seconds = seconds
 
     def place(self, parcel: Parcel, user: str, placed: Callable[[WebshellError | None], None]) -> None:
         """Put *parcel* where it belongs, then say so; see :class:`webshell.uploads.Uploads`."""
@@ -58,22 +68,30 @@ class Warehouse:
                     if isinstance(file, UrlFile):
                         _check_way(root, os.path.join(CACHE, file.kept))
             if self._fetch is not None:
-                for file in parcel.files:
-                    if isinstance(file, UrlFile):
-                        await self._keep(root, file, who)
+                await self._keep_all(root, parcel, who)
             with _told(who):
                 _put(root, parcel, self._fetch is not None)
         except SpawnFailed as error:  # about users
             raise UploadFailed(str(error)) from None
         return self._fetch is not None
 
-    async def _keep(self, root: str, file: UrlFile, who: Account) -> None:
-        """Fetch *file* unless that was done before."""
+    async def _keep_all(self, root: str, parcel: Parcel, who: Account) -> None:
+        size, end = 0, self._seconds() + FETCHED_SECONDS
+        for file in parcel.files:
+            if isinstance(file, UrlFile):
+                if self._seconds() > end:
+                    raise UploadFailed(f"fetching the files of an upload may take {FETCHED_SECONDS:g} seconds")
+                size += await self._keep(root, file, who)
+                if size > FETCHED_BYTES:
+                    raise UploadFailed(f"all fetched files of an upload may have {FETCHED_BYTES} bytes")
+
+    async def _keep(self, root: str, file: UrlFile, who: Account) -> int:
+        """Fetch *file* unless that was done before. Returns how many bytes were fetched."""
         assert self._fetch is not None
         path = os.path.join(root, CACHE, file.kept)
         with _told(who):
             if os.path.exists(path):
-                return
+                return 0
         content = await self._fetch(file.url)
         with _told(who):
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -83,6 +101,7 @@ class Warehouse:
                 opened.write(content)
             os.chmod(name, 0o644)
             os.rename(name, path)
+        return len(content)
 
 
 def _expected(error: BaseException) -> WebshellError:
