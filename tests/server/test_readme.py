@@ -92,6 +92,7 @@ def test_the_limits_in_the_security_page_are_those_of_the_code() -> None:
         "between requests": f"{limits.IDLE_SECONDS:.0f} s",
         "body of a POST": f"{limits.POST_BYTES} bytes",
         "body of a file, or of a part of one": f"{PART_BYTES} bytes",
+        "larger bodies at once, of an address": f"{limits.LARGE_BODIES}",
         "a frame or message to the server": f"{FRAME_BYTES} bytes",
         "fragments of a message": f"{websocket.FRAGMENTS}",
         "input under way, of a client": f"{intake.CLIENT_BYTES} bytes",

@@ -25,7 +25,7 @@ from web.web_wire import BEARER, TOKEN, UPGRADE, World, parsed
 
 from webshell.certificate import ensure_certificate
 from webshell.web.channel import LINGER_BYTES
-from webshell.web.limits import LimitedSite
+from webshell.web.limits import LARGE_BODIES, LimitedSite
 
 reactor: Any = installed
 HEAD = f"Host: localhost:8080\r\nAuthorization: Bearer {TOKEN}\r\n"
@@ -105,6 +105,29 @@ def test_limits_by_path(no_files: list[object]) -> None:
     assert world.ask("/upload/x?y", *BEARER, method="PUT", body=b"x" * 70_000).status == 200
     assert world.ask("/api", *BEARER, method="POST", body=b"x" * 11).status == 413
     assert no_files == []
+
+
+def test_an_address_may_send_so_many_large_bodies_at_once() -> None:
+    world = World(settings={"body_limit": lambda method, path: 1 << 20})
+    head = f"POST /api HTTP/1.1\r\n{HEAD}".encode()
+    sizes = [b"Content-Length: 200000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"] * (LARGE_BODIES // 2)
+    wires = [world.wire() for _ in sizes]
+    for wire, size in zip(wires, sizes, strict=True):
+        wire.send(head + size)
+    assert world.ask("/api", *BEARER, method="POST", body=b"x" * 200_000).status == 429
+    assert world.ask("/api", *BEARER, method="POST", body=b"x" * 100_000).status == 200  # a small one is in memory
+    assert world.ask("/api", *BEARER, method="POST", body=b"x" * 200_000, peer="203.0.113.9").status == 200
+    wires[0].lose()
+    assert world.ask("/api", *BEARER, method="POST", body=b"x" * 200_000).status == 200
+    wires[2].send(b"x" * 200_000)
+    assert wires[2].answer().status == 200
+    many = [world.wire() for _ in range(2)]
+    for wire in many:
+        wire.send(head + sizes[0])
+        assert wire.received() == b""
+    assert world.ask("/api", *BEARER, method="POST", body=b"x" * 200_000).status == 429
+    for wire in (*wires[1:], *many):
+        wire.lose()
 
 
 def test_a_refused_sender_can_read_the_answer(world: World) -> None:

@@ -13,7 +13,16 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
-from webshell.web.answers import ALLOWED, METHODS, BodyTooLarge, Malformed, MethodRefused, RefusalPage, Refused
+from webshell.web.answers import (
+    ALLOWED,
+    METHODS,
+    BodyTooLarge,
+    Malformed,
+    MethodRefused,
+    RefusalPage,
+    Refused,
+    TooManyTries,
+)
 from webshell.web.secure import secure_headers
 
 if TYPE_CHECKING:
@@ -111,8 +120,8 @@ class LimitedChannel(HTTPChannel):
             self._refuse(request, Malformed("a handshake has no body"))
         elif self.length is not None and self.length > request.room:
             self._refuse(request, BodyTooLarge(f"the body may have {request.room} bytes"))
-        elif request.room > MEMORY_BYTES and self._deadline is not None:
-            self._deadline.delay((self.length or request.room) / SLOWEST)
+        elif request.room > MEMORY_BYTES and (self.length is None or self.length > MEMORY_BYTES):
+            self._expect_large(request)
         super().allHeadersReceived()
         self.persistent = self.persistent and request.refusal is None
 
@@ -127,6 +136,7 @@ class LimitedChannel(HTTPChannel):
 
     def allContentReceived(self) -> None:
         """The request is complete."""
+        self.site.large_bodies.forget(self)
         self._stop_deadline()
         super().allContentReceived()
 
@@ -145,8 +155,15 @@ class LimitedChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The peer is gone, or we have closed."""
+        self.site.large_bodies.forget(self)
         self._stop_deadline()
         super().connectionLost(reason)
+
+    def _expect_large(self, request: LimitedRequest) -> None:
+        if not self.site.large_bodies.admit(self, self.site.address(self.getPeer())):
+            self._refuse(request, TooManyTries("too many large bodies are on their way from this address"))
+        elif self._deadline is not None:
+            self._deadline.delay((self.length or request.room) / SLOWEST)
 
     def _refuse(self, request: LimitedRequest, refusal: Refused) -> None:
         request.refusal = refusal

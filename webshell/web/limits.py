@@ -23,6 +23,7 @@ REQUEST_SECONDS = 30.0  # for the headers and the body of a request together, ho
 IDLE_SECONDS = 60.0  # between requests
 CONNECTIONS = 1000
 CONNECTIONS_PER_ADDRESS = 100
+LARGE_BODIES = 8  # at once, of an address: who sends them is known only when they are here, and they fill the disk
 
 BodyLimit = Callable[[bytes, bytes], int]
 """From method and path to the bytes that a body may have."""
@@ -47,6 +48,24 @@ class _Full(Protocol):
         if not ISSLTransport.providedBy(self.transport):  # a TLS handshake is what we want to save
             self.transport.write(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         self.transport.loseConnection()
+
+
+class LargeBodies:
+    """The connections on which a large body is on its way."""
+
+    def __init__(self) -> None:
+        self._addresses: dict[object, str] = {}
+
+    def admit(self, connection: object, address: str) -> bool:
+        """Whether *address* may have one more; those without a name may."""
+        if address and sum(other == address for other in self._addresses.values()) >= LARGE_BODIES:
+            return False
+        self._addresses[connection] = address
+        return True
+
+    def forget(self, connection: object) -> None:
+        """It has arrived, or will not."""
+        self._addresses.pop(connection, None)
 
 
 class LimitedSite(Site):
@@ -75,6 +94,7 @@ class LimitedSite(Site):
         )
         self.body_limit = body_limit
         self.request_seconds = request_seconds
+        self.large_bodies = LargeBodies()
         self._most = connections
         self._most_per_address = connections_per_address
         self._exempt = frozenset(exempt)
@@ -88,7 +108,7 @@ class LimitedSite(Site):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:  # type: ignore[override]
         """A connection has arrived."""
-        address = self._address(addr)
+        address = self.address(addr)
         if len(self._connections) >= self._most or (address and self._per_address[address] >= self._most_per_address):
             return _Full()
         return _Counted(self, super().buildProtocol(addr))  # type: ignore[arg-type]
@@ -97,7 +117,7 @@ class LimitedSite(Site):
         """What TLS may negotiate: a WebSocket needs HTTP/1.1."""
         return [b"http/1.1"]
 
-    def _address(self, addr: IAddress | None) -> str:
+    def address(self, addr: IAddress | None) -> str:
         """Return what connections are counted by; those that only the total counts have no name."""
         if not isinstance(addr, IPv4Address | IPv6Address) or plain(addr.host) in self._exempt:
             return ""
@@ -111,7 +131,7 @@ class LimitedSite(Site):
             # Autobahn takes every such transport for Twisted's TLS class itself, and fails on any other
             others = [kind for kind in providedBy(connection) if not kind.isOrExtends(ISSLTransport)]
             directlyProvides(connection, ITCPTransport, *others)
-        address = self._address(connection.getPeer())
+        address = self.address(connection.getPeer())
         self._connections[connection] = address
         self._per_address[address] += 1
 
