@@ -1,17 +1,16 @@
 /** The client's end of `webshell.v1`, without DOM, WebSocket or timers: frames come in, frames and calls go out. */
 
 import { coded } from "./errors.js";
-import { KIND, decodeFrame, encodeInput, HEADER_BYTES } from "./frames.js";
+import { decodeFrame } from "./frames.js";
 import { Requests } from "./requests.js";
 import { Roster } from "./roster.js";
+import { Typing } from "./typing.js";
 
 /** @typedef {import("./types.js").Message} Message */
 /** @typedef {import("./types.js").Listener} Listener */
 /** @typedef {import("./requests.js").Request} Request */
 
-const TYPED_AHEAD_BYTES = 4096; // typed without a connection, for all processes: some lines, no more surprise than that
 const WINDOW_BYTES = 256 << 10; // until hello says otherwise; the server's own default
-const FRAME_BYTES = 1 << 20;
 
 export class Client {
   /** @type {import("./types.js").Session | null} */
@@ -25,10 +24,9 @@ export class Client {
   /** @type {((frame: string | Uint8Array<ArrayBuffer>) => void) | null} */
   #send = null;
   #ready = false; // hello has come, and the session that we knew is attached again
-  #refused = false; // the server accepts no more input until we attach again
-  #typedAhead = 0;
   #requests = new Requests();
   #roster;
+  #typing;
 
   /**
    * @param {Listener} listener
@@ -37,6 +35,7 @@ export class Client {
   constructor(listener, { name = randomName() } = {}) {
     this.#listener = listener;
     this.#roster = new Roster(listener);
+    this.#typing = new Typing(this.#roster.states, this.#line());
     this.name = name;
   }
 
@@ -68,10 +67,7 @@ export class Client {
     this.#ready = false;
     const error = coded("disconnected", "the connection was lost");
     this.#requests.fail(error);
-    for (const state of this.#roster.states.values()) {
-      state.eof?.reject(error);
-      state.eof = null;
-    }
+    this.#typing.fail(error);
   }
 
   /** @param {string | ArrayBuffer} data a frame arrived */
@@ -212,62 +208,35 @@ export class Client {
    * @throws {import("./types.js").CodedError} it was refused: no-process, wrong-state, input-full, disconnected
    */
   input(process, kind, bytes) {
-    const state = this.#roster.states.get(process);
-    if (kind === KIND.answer) {
-      if (this.#ready && state && this.rights.has("type") && bytes.length) {
-        this.#send?.(encodeInput(kind, process, bytes));
-      }
-      return;
-    }
-    if (!state) {
-      throw coded("no-process", `there is no process ${process}`);
-    }
-    if (!state.running) {
-      throw coded("wrong-state", `process ${process} has exited`);
-    }
-    const ahead = !this.#ready && kind === KIND.typed ? bytes.length : 0;
-    if (this.#typedAhead + ahead > TYPED_AHEAD_BYTES) {
-      throw coded("disconnected", "there is no connection; what was typed just now is not kept");
-    }
-    state.outbox.add(kind, bytes);
-    this.#typedAhead += ahead;
-    if (ahead) {
-      this.#listener.kept?.(process, bytes.length);
-    }
-    this.#pump(process, state);
-  }
-
-  /**
-   * @param {number} process
-   * @param {import("./process.js").Process} state
-   */
-  #pump(process, state) {
-    const { outbox } = state;
-    if (!this.#ready || this.#refused) {
-      return;
-    }
-    const limits = this.hello?.limits;
-    const window = limits?.input ?? WINDOW_BYTES;
-    const frame = (limits?.frame ?? FRAME_BYTES) - HEADER_BYTES;
-    for (let piece = outbox.take(window, frame); piece; piece = outbox.take(window, frame)) {
-      this.#send?.(encodeInput(piece.kind, process, piece.bytes));
-    }
-    if (state.eof && !outbox.unsent) {
-      this.#ask(state.eof);
-      state.eof = null;
-    }
+    this.#typing.input(process, kind, bytes);
   }
 
   // ---- inside: what is sent
 
+  /** @returns {import("./typing.js").Line} */
+  #line() {
+    const client = this;
+    return {
+      get ready() {
+        return client.#ready;
+      },
+      get mayType() {
+        return client.rights.has("type");
+      },
+      get limits() {
+        return client.hello?.limits;
+      },
+      send: (frame) => this.#send?.(frame),
+      ask: (request) => this.#ask(request),
+      kept: (process, bytes) => this.#listener.kept?.(process, bytes),
+    };
+  }
+
   /** @param {Request} request */
   #ask(request) {
-    const state = request.type === "eof" ? this.#roster.states.get(request.members.process) : undefined;
-    if (state?.outbox.unsent) {
-      state.eof = request; // after what was typed before it
-      return;
+    if (!this.#typing.delays(request)) {
+      this.#tell(this.#requests.ask(request));
     }
-    this.#tell(this.#requests.ask(request));
   }
 
   /** @param {object} message */
@@ -288,7 +257,7 @@ export class Client {
       }
       request.resolve(event);
     } else if (event.type === "error") {
-      this.#refused ||= event.code === "input-full";
+      this.#typing.refused ||= event.code === "input-full";
       this.#listener.failed?.(event);
     }
   }
@@ -346,7 +315,7 @@ export class Client {
       this.#forget();
     }
     this.session = { id: event.session, name: event.name, owner: event.owner, linger: event.linger };
-    this.#refused = false;
+    this.#typing.refused = false;
     event.processes = this.#roster.attached(event.processes); // the objects that are kept current
     this.#ready = true; // the listener may want to resize at once
     this.#listener.attached?.(event, { resumed });
@@ -357,9 +326,8 @@ export class Client {
   /** We may send: what waited goes out. */
   #release() {
     this.#ready = true;
-    this.#typedAhead = 0;
     this.#requests.release().forEach((request) => this.#ask(request));
-    this.#roster.states.forEach((state, process) => this.#pump(process, state));
+    this.#typing.release();
     if (this.#roster.unsent) {
       this.ping().catch(() => {}); // what was taken while we were away has been reported to nobody
     }
@@ -367,14 +335,8 @@ export class Client {
 
   /** @param {Record<string, number>} counts */
   #taken(counts) {
-    for (const [process, count] of Object.entries(counts ?? {})) {
-      const state = this.#roster.states.get(Number(process));
-      if (state) {
-        state.outbox.taken(count);
-        this.#pump(Number(process), state);
-      }
-    }
-    if (this.#refused && this.#ready && this.session) {
+    this.#typing.taken(counts);
+    if (this.#typing.refused && this.#ready && this.session) {
       this.#ready = false; // there is room again, and only attaching makes the server accept
       this.#ask(this.#attachAgain());
     }
