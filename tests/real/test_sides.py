@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import tempfile
 from functools import partial
@@ -179,6 +180,33 @@ last.sendall(b"again endvideo ")
         await told.end()
         self.assertIn(b"closed", told.output)
         self.assertEqual(told.heard, [("video", b"x")] * ears.CONNECTIONS + [("video", b"again")])
+
+    async def test_with_too_many_open_files_a_connection_waits_and_nothing_spins(self) -> None:
+        self.patch(ears, "REST_SECONDS", 0.05)
+        accepted = ears.Ear._accepted
+        tries: list[bool] = []
+
+        def accept(ear: ears.Ear) -> bool:
+            tries.append(accepted(ear))
+            return tries[-1]
+
+        self.patch(ears.Ear, "_accepted", accept)
+        program = "sys.stdin.readline(); c = connected('video'); c.sendall(b'x endvideo '); print('said', flush=True)"
+        told = self.python(program + "; c.recv(1)")
+        await self.folder(told)
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        try:
+            child(told).write(b"\n")
+            await told.seen(b"said")
+            await eventually(lambda: len(tries) >= 2)
+            self.assertLess(len(tries), 20)
+            self.assertEqual((set(tries), told.heard), ({False}, []))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        await told.until(lambda: told.heard == [("video", b"x")])
+        child(told).stop(0)
+        await told.end()
 
     async def test_a_program_that_listens_and_never_reads(self) -> None:
         told = self.python("server = listening('keyevent'); print('ready', flush=True); time.sleep(1000)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -16,6 +16,9 @@ from webshell.targets.wire import Wire
 
 CONNECTIONS = 8
 """To one channel of a process: a library makes one, and each may hold one message in memory."""
+
+REST_SECONDS = 0.5
+"""From accepting, while the daemon has too many open files."""
 
 DRAIN_BYTES = 1 << 23
 """Told after a process's exit: two of the longest messages, many times what a socket holds."""
@@ -32,6 +35,7 @@ class Ear:
         self._socket: socket.socket | None = None
         self._wires: list[Wire] = []
         self._held = False
+        self._rest: IDelayedCall | None = None  # from accepting
 
     def open(self, path: str) -> None:
         """Listen; nobody is accepted before :meth:`resume`."""
@@ -43,6 +47,7 @@ class Ear:
 
     def resume(self) -> None:
         """Accept and read."""
+        self._rest = None
         if self._socket is not None:
             self._reactor.addReader(self)
 
@@ -64,6 +69,9 @@ class Ear:
 
     def close(self) -> None:
         """Listen no more, and forget half a message."""
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
         if self._socket is not None:
             self._reactor.removeReader(self)
             self._socket.close()
@@ -83,7 +91,9 @@ class Ear:
 
     def doRead(self) -> None:
         """Somebody connects."""
-        self._accepted()
+        if not self._accepted():  # we have too many open files, and would be told so again at once
+            self._reactor.removeReader(self)
+            self._rest = self._reactor.callLater(REST_SECONDS, self.resume)
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor has stopped."""
@@ -96,7 +106,7 @@ class Ear:
             return False
         try:
             connection = self._socket.accept()[0]
-        except OSError:  # nobody; or we have too many open files, and whoever it is waits
+        except OSError:  # nobody, or it has to wait
             return False
         self._wires = [wire for wire in self._wires if not wire.closed]
         if len(self._wires) >= CONNECTIONS:
