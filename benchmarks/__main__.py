@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import floods, keys, pastes, starts
-from benchmarks.rounds import Measure, alternated, table
+from benchmarks import floods, growth, install, keys, null, pastes, report, starts, startup
+from benchmarks.rounds import Measure, alternated, short, table
 from benchmarks.servers import DEFAULT_WEBSHELL, Workshop
 
 PEERS = Path.home() / ".cache" / "webshell-benchmarks"
@@ -83,10 +83,48 @@ SUBCOMMANDS: dict[str, Subcommand] = {
 """What measures one server after the other."""
 
 
+def everything(workshop: Workshop, options: argparse.Namespace) -> None:
+    """All of it, into docs/performance.rst."""
+    report.run(workshop, options.rounds, options.short)
+
+
+def client(workshop: Workshop, options: argparse.Namespace) -> None:
+    """The client alone, with a server that only writes frames."""
+    for frame_bytes in (512, 4096, 16384, 65536):
+        found = null.null(5 * options.megabytes, frame_bytes)
+        print(f"frames of {frame_bytes:5} bytes: " + ", ".join(f"{short(v)} {k}" for k, v in found.items()))
+
+
+def grow(workshop: Workshop, options: argparse.Namespace) -> None:
+    """Cost by the number of sessions."""
+    points = [growth.growth(workshop, "webshell", size, options.keys) for size in growth.sizes(report.SIZES)]
+    print("\n".join("  ".join(f"{key} {short(value)}" for key, value in point.items()) for point in points))
+
+
+def start_up(workshop: Workshop, options: argparse.Namespace) -> None:
+    """From the command to the first answer; ``benchmarks/startup.py`` goes on to a page that can be typed in."""
+    print(startup.table(startup.rounds(workshop.webshell, options.rounds, None)))
+
+
+def install_peers(workshop: Workshop, options: argparse.Namespace) -> None:
+    """The other servers, into the folder that --peers names."""
+    install.install(options.peers)
+
+
+WHOLE: dict[str, Callable[[Workshop, argparse.Namespace], None]] = {
+    "all": everything,
+    "null": client,
+    "growth": grow,
+    "startup": start_up,
+    "install": install_peers,
+}
+"""What is more than that."""
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("what", choices=SUBCOMMANDS)
+    parser.add_argument("what", choices=[*SUBCOMMANDS, *WHOLE])
     parser.add_argument(
         "-s", "--servers", default="webshell,ideal,ttyd", help="the first one is compared to the others"
     )
@@ -103,10 +141,14 @@ def main() -> None:
     parser.add_argument("--descriptors", type=int, default=10000, help="open before sessions start")
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--rate", type=float, default=0, help="MB/s that the client takes; 0: all it can")
+    parser.add_argument("--short", action="store_true", help="all: in a minute, for the exit status only")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends what was started, too
     workshop = Workshop(options.peers, shlex.split(options.webshell))
     try:
+        if options.what in WHOLE:
+            WHOLE[options.what](workshop, options)
+            return
         measure = SUBCOMMANDS[options.what](options)
         print(table(alternated(workshop, options.servers.split(","), options.rounds, measure)))
     finally:

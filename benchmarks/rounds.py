@@ -18,11 +18,14 @@ Measure = Callable[[Workshop, str], Figures]
 
 
 def alternated(workshop: Workshop, names: Sequence[str], count: int, measure: Measure) -> Results:
-    """A B C, A B C, …: whatever else the machine does meanwhile hits all of them."""
+    """A B C, A B C, …: whatever else the machine does meanwhile hits all of them.
+
+    :param names: of servers; what follows a blank is for *measure* to understand.
+    """
     kinds = workshop.kinds()
     results: Results = {}
     for name in names:
-        if reason := kinds[name].missing():
+        if reason := kinds[name.split()[0]].missing():
             print(f"  {name}: {reason}", flush=True)
         else:
             results[name] = []

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from wire import Server
+
+# "benchmarks" is in the checkout only; at the end, for "webshell" is there, too, and the installed one is meant
+sys.path.append(str(Path(__file__).parents[2]))
 
 
 @pytest.fixture(scope="module")
