@@ -57,6 +57,11 @@ class _Held:
         self.size = 0
         self.total = 0  # since there was nothing to read for the last time
 
+    def add(self, count: int) -> None:
+        """*count* more bytes are in the buffer."""
+        self.size += count
+        self.total += count
+
 
 @implementer(IReadWriteDescriptor)
 class Channel:
@@ -210,26 +215,32 @@ class Channel:
 
     # ---- what the floods do
 
-    def surge(self) -> bool:
-        """Read once, and hand on what is held if that is enough or all; False: nothing is there, or all was."""
+    def surge(self, reads: int, typing: bool) -> bool:
+        """Read, and hand on what is held if that is enough or all; False: nothing is there, or all was."""
         held, descriptor = self._held, self._descriptor
         if held is None or descriptor < 0:
             return False
+        readv, buffer, before = os.readv, held.buffer, held.size
+        limit = TYPING_HELD_BYTES if typing else self._limit
+        size, count = before, -1
         try:
-            count = os.readv(descriptor, (held.buffer[held.size : held.size + _READ_BYTES],))
+            while reads and size < limit:
+                count = readv(descriptor, (buffer[size : size + _READ_BYTES],))
+                if not count:
+                    break
+                size += count
+                reads -= 1
         except BlockingIOError:
+            held.add(size - before)
             self._pause_flood(held)
             return False
         except OSError:  # a terminal that nobody has open any more
             count = 0
+        held.add(size - before)
+        if size >= limit or not count:
+            self._hand_on()
         if not count:
-            self._hand_on()
             self.close()
-            return False
-        held.size += count
-        held.total += count
-        if held.size >= (TYPING_HELD_BYTES if self._floods.precedence.typing() else self._limit):
-            self._hand_on()
         return self._held is held
 
     # ---- reading

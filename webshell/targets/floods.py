@@ -10,8 +10,12 @@ from twisted.internet.interfaces import IDelayedCall
 from webshell.targets.precedence import Precedence
 from webshell.targets.reactor import IReactor
 
-READS = 32
-"""In one turn of the reactor: half a millisecond to two."""
+READS = 34
+"""In one turn of the reactor: half a millisecond to two, and twice what is handed on at a time."""
+
+ALONE = 17
+"""Reads without looking up where one flood is alone and nobody types: what is handed on at a time. Looking up after each
+read costs a fifth of the processor's time for each byte (measured)."""
 
 SKIPS = 16
 """Turns in a row that floods give up to others, or they could starve."""
@@ -23,8 +27,8 @@ PACE_SECONDS = 30e-6
 class Flood(Protocol):
     """Something to read from."""
 
-    def surge(self) -> bool:
-        """Read once. False: nothing more is there now. It may discard itself."""
+    def surge(self, reads: int, typing: bool) -> bool:
+        """Read, up to *reads* times; *typing*: somebody types. False: nothing more is there now. It may discard itself."""
 
 
 class Floods:
@@ -61,22 +65,27 @@ class Floods:
     def _turn(self) -> None:
         self._next = None
         floods = self._floods
-        for _ in range(READS):
-            if not floods or self._gives_way():
+        left = READS
+        while floods and left > 0:
+            typing = self.precedence.typing()
+            if self._gives_way(typing):
                 break
+            reads = ALONE if len(floods) == 1 and not typing else 1
+            left -= reads
             flood = floods[0]
             floods.rotate(-1)
-            if not flood.surge():
+            if not flood.surge(reads, typing):
                 self.discard(flood)
-            self._read = self.precedence.now()
+            if typing:
+                self._read = self.precedence.now()
         if floods and self._next is None:
             self._next = self._reactor.callLater(0, self._turn)
 
-    def _gives_way(self) -> bool:
+    def _gives_way(self, typing: bool) -> bool:
         """Whether others go first. While somebody types, this is asked again and again until it is time to read."""
         precedence = self.precedence
         wanted = precedence.wanted()
-        if precedence.typing():
+        if typing:
             while not wanted and precedence.now() - self._read < PACE_SECONDS:
                 wanted = precedence.wanted()
         self._skipped = self._skipped + 1 if wanted and self._skipped < SKIPS else 0
