@@ -120,8 +120,33 @@ def make_service(options: Options, *, daemon: bool, announce: Callable[[str], No
     except StartError as error:
         raise usage.UsageError(str(error)) from None
     reactor.callWhenRunning(_handle_signals, reactor, service)
+    lean_poll(reactor)
     reactor.callWhenRunning(gc.freeze)  # what is there now stays: looking through it takes 15 ms, at times in an echo
     return service
+
+
+def lean_poll(reactor: Any) -> None:
+    """Let an epoll reactor call descriptors directly, without a context for Twisted's old log around each call.
+
+    That takes half of a reactor's own time for an event (measured: 8 µs of 16). Other reactors are left as they are.
+    """
+    from twisted.internet.epollreactor import EPollReactor  # importing it is what installing it has done already
+
+    if type(reactor) is not EPollReactor or not vars(reactor).keys() >= _NAMES:
+        return
+    poll, selectables, act = reactor._poller.poll, reactor._selectables, reactor._doReadOrWrite
+
+    def do_iteration(timeout: float | None) -> None:
+        for descriptor, event in poll(-1 if timeout is None else timeout, len(selectables)):
+            selectable = selectables.get(descriptor)
+            if selectable is not None:  # else what was called before it has closed it
+                act(selectable, descriptor, event)
+
+    reactor.doIteration = do_iteration  # type: ignore[method-assign]  # of this one reactor
+
+
+_NAMES = frozenset({"_poller", "_selectables"})
+"""What :func:`lean_poll` needs of a reactor and is not public."""
 
 
 def _handle_signals(reactor: Any, service: ShellService) -> None:

@@ -5,15 +5,16 @@ Who may come in was decided before (``access.py``); what is said is the dialect'
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from autobahn.twisted.resource import WebSocketResource
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
-from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime, ISSLTransport, ITransport
+from twisted.internet.tcp import Connection as Stream
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
@@ -138,7 +139,7 @@ class Socket(WebSocketServerProtocol):
 
     transport: ITransport
     _connection: Connection | None = None
-    _descriptor: FileDescriptor | None = None
+    _descriptor: Stream | None = None
     _file = -1
     _fragments = 0
     _unread = 0
@@ -252,25 +253,25 @@ class Socket(WebSocketServerProtocol):
         else:
             self._unread = 0
         data, first = (frame, BINARY) if isinstance(frame, bytes) else (frame.encode(), TEXT)
-        data = head(first, len(data)) + data
+        start = head(first, len(data))
         # straight to the kernel while nothing waits before it: through the transport's buffer a frame costs two
         # epoll_ctl and one more turn of the reactor (bulk: 60 → 75 MB/s, an echo 40 µs less, measured)
         descriptor = self._descriptor
+        sent = 0
         if descriptor is not None and not (descriptor.dataBuffer or descriptor._tempDataLen):
-            sent = descriptor.writeSomeData(data)
-            if sent == len(data):
+            with contextlib.suppress(OSError):  # full, or lost, which the transport will notice by itself
+                sent = descriptor.socket.sendmsg((start, data))
+            if sent == len(start) + len(data):
                 return
-            if isinstance(sent, int):  # else it is lost, which the transport will notice by itself
-                data = data[sent:]
-        self.transport.write(data)
+        self.transport.write((start + data)[sent:])
 
     def _hurry(self, transport: object) -> None:
         """Find the descriptor under what wraps it."""
         direct = True
-        while not isinstance(transport, FileDescriptor) and hasattr(transport, "transport"):
+        while not isinstance(transport, Stream) and hasattr(transport, "transport"):
             direct = direct and not ISSLTransport.providedBy(transport)
             transport = transport.transport
-        if isinstance(transport, FileDescriptor):
+        if isinstance(transport, Stream):
             self._descriptor = transport if direct else None
             self._file = transport.fileno()
             self._precedence.add(self._file)
