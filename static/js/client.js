@@ -2,30 +2,25 @@
 
 import { coded } from "./errors.js";
 import { decodeFrame } from "./frames.js";
-import { Requests } from "./requests.js";
+import { Line } from "./line.js";
+import { randomName } from "./names.js";
 import { Roster } from "./roster.js";
+import { Sides } from "./sides.js";
 import { Typing } from "./typing.js";
 
 /** @typedef {import("./types.js").Message} Message */
 /** @typedef {import("./types.js").Listener} Listener */
 /** @typedef {import("./requests.js").Request} Request */
 
-const WINDOW_BYTES = 256 << 10; // until hello says otherwise; the server's own default
-
 export class Client {
   /** @type {import("./types.js").Session | null} */
   session = null;
-  /** @type {Message | null} */
-  hello = null;
-  /** @type {Set<string>} */
-  rights = new Set();
 
   #listener;
-  /** @type {((frame: string | Uint8Array<ArrayBuffer>) => void) | null} */
-  #send = null;
-  #ready = false; // hello has come, and the session that we knew is attached again
-  #requests = new Requests();
+  /** @type {Line} */
+  #line = new Line((request) => this.#typing.delays(request));
   #roster;
+  /** @type {Typing} */
   #typing;
 
   /**
@@ -35,7 +30,8 @@ export class Client {
   constructor(listener, { name = randomName() } = {}) {
     this.#listener = listener;
     this.#roster = new Roster(listener);
-    this.#typing = new Typing(this.#roster.states, this.#line());
+    this.#typing = new Typing(this.#roster.states, this.#line, (process, bytes) => listener.kept?.(process, bytes));
+    this.sides = new Sides(this.#roster.states, this.#line);
     this.name = name;
   }
 
@@ -44,29 +40,37 @@ export class Client {
     return this.#roster.records;
   }
 
+  /** @returns {Message | null} what the server said first */
+  get hello() {
+    return this.#line.hello;
+  }
+
+  /** What we may do. */
+  get rights() {
+    return this.#line.rights;
+  }
+
   /** Whether a request or a key would be sent at once. */
   get ready() {
-    return this.#ready;
+    return this.#line.ready;
   }
 
   /** Bytes of a process's output that may be on their way unacknowledged. */
   get window() {
-    return this.hello?.limits?.window ?? WINDOW_BYTES;
+    return this.#line.limits.window;
   }
 
   // ---- what the transport does
 
   /** @param {(frame: string | Uint8Array<ArrayBuffer>) => void} send a connection is up */
   connected(send) {
-    this.#send = send;
+    this.#line.connected(send);
   }
 
   /** The connection is gone. */
   disconnected() {
-    this.#send = null;
-    this.#ready = false;
     const error = coded("disconnected", "the connection was lost");
-    this.#requests.fail(error);
+    this.#line.disconnected(error);
     this.#typing.fail(error);
   }
 
@@ -120,16 +124,7 @@ export class Client {
    * @returns {Promise<Message>} the reply; rejected with a CodedError
    */
   request(type, members = {}) {
-    return new Promise((resolve, reject) => {
-      const request = { type, members, resolve, reject };
-      if (!this.#send) {
-        reject(coded("disconnected", "there is no connection to the server"));
-      } else if (this.#ready) {
-        this.#ask(request);
-      } else {
-        this.#requests.hold(request);
-      }
-    });
+    return this.#line.request(type, members);
   }
 
   /**
@@ -142,11 +137,11 @@ export class Client {
    */
   resize(process, rows, cols) {
     const record = this.processes.get(process);
-    if (!this.#ready || !record) {
+    if (!this.#line.ready || !record) {
       return false;
     }
     Object.assign(record, { rows, cols });
-    this.#tell({ type: "resize", process, rows, cols });
+    this.#line.tell({ type: "resize", process, rows, cols });
     return true;
   }
 
@@ -158,45 +153,10 @@ export class Client {
    */
   acknowledge(process, offset) {
     const state = this.#roster.states.get(process);
-    if (this.#ready && state && offset > state.acknowledged) {
+    if (this.#line.ready && state && offset > state.acknowledged) {
       state.acknowledged = offset;
-      this.#tell({ type: "ack", process, offset });
+      this.#line.tell({ type: "ack", process, offset });
     }
-  }
-
-  /**
-   * Say *text* to a process on a side channel; it is lost without a connection.
-   *
-   * @param {number} process
-   * @param {string} channel
-   * @param {string} text
-   */
-  tell(process, channel, text) {
-    if (this.#ready && this.rights.has("type")) {
-      this.#tell({ type: "tell", process, channel, text });
-    }
-  }
-
-  /**
-   * We have done with one more message of a side channel.
-   *
-   * @param {number} process
-   * @param {string} channel
-   */
-  seen(process, channel) {
-    const state = this.#roster.states.get(process);
-    if (this.#ready && state) {
-      this.#tell({ type: "seen", process, channel, count: state.seen(channel) });
-    }
-  }
-
-  /**
-   * The next output byte of *process* that we have not received.
-   *
-   * @param {number} process
-   */
-  offset(process) {
-    return this.#roster.states.get(process)?.offset ?? 0;
   }
 
   // ---- input
@@ -211,42 +171,11 @@ export class Client {
     this.#typing.input(process, kind, bytes);
   }
 
-  // ---- inside: what is sent
-
-  /** @returns {import("./typing.js").Line} */
-  #line() {
-    const client = this;
-    return {
-      get ready() {
-        return client.#ready;
-      },
-      get mayType() {
-        return client.rights.has("type");
-      },
-      get limits() {
-        return client.hello?.limits;
-      },
-      send: (frame) => this.#send?.(frame),
-      ask: (request) => this.#ask(request),
-      kept: (process, bytes) => this.#listener.kept?.(process, bytes),
-    };
-  }
-
-  /** @param {Request} request */
-  #ask(request) {
-    if (!this.#typing.delays(request)) {
-      this.#tell(this.#requests.ask(request));
-    }
-  }
-
-  /** @param {object} message */
-  #tell(message) {
-    this.#send?.(JSON.stringify(message));
-  }
+  // ---- inside: what the server tells
 
   /** @param {Message} event */
   #reply(event) {
-    const request = this.#requests.answered(event);
+    const request = this.#line.answered(event);
     if (request) {
       if (event.type === "error") {
         request.reject(coded(event.code, event.message));
@@ -262,8 +191,6 @@ export class Client {
     }
   }
 
-  // ---- inside: what the server tells
-
   /** @type {Record<string, (client: Client, event: Message) => void>} */
   static #events = {
     hello: (client, event) => client.#hello(event),
@@ -272,7 +199,10 @@ export class Client {
     pong: (client, event) => client.#taken(event.taken),
     renamed: (client, event) => client.#renamed(event),
     presence: (client, event) => client.#presence(event),
-    closed: (client, event) => client.#closed(event),
+    closed: (client, event) => {
+      client.#forget();
+      client.#listener.closed?.(event.reason);
+    },
     sessions: () => {}, // only a reply, as the two below
     done: () => {},
     error: () => {},
@@ -281,14 +211,14 @@ export class Client {
   /** @param {Message} event */
   #hello(event) {
     const restarted = this.hello !== null && this.hello.instance !== event.instance;
-    this.hello = event;
-    this.rights = new Set(event.rights);
+    this.#line.hello = event;
+    this.#line.rights = new Set(event.rights);
     this.#listener.hello?.(event, restarted);
     if (!this.session) {
       this.#release();
       return;
     }
-    this.#ask(this.#attachAgain());
+    this.#line.ask(this.#attachAgain());
   }
 
   /** @returns {Request} */
@@ -317,7 +247,7 @@ export class Client {
     this.session = { id: event.session, name: event.name, owner: event.owner, linger: event.linger };
     this.#typing.refused = false;
     event.processes = this.#roster.attached(event.processes); // the objects that are kept current
-    this.#ready = true; // the listener may want to resize at once
+    this.#line.ready = true; // the listener may want to resize at once
     this.#listener.attached?.(event, { resumed });
     this.#release();
     this.#roster.finish();
@@ -325,8 +255,7 @@ export class Client {
 
   /** We may send: what waited goes out. */
   #release() {
-    this.#ready = true;
-    this.#requests.release().forEach((request) => this.#ask(request));
+    this.#line.release();
     this.#typing.release();
     if (this.#roster.unsent) {
       this.ping().catch(() => {}); // what was taken while we were away has been reported to nobody
@@ -336,9 +265,9 @@ export class Client {
   /** @param {Record<string, number>} counts */
   #taken(counts) {
     this.#typing.taken(counts);
-    if (this.#typing.refused && this.#ready && this.session) {
-      this.#ready = false; // there is room again, and only attaching makes the server accept
-      this.#ask(this.#attachAgain());
+    if (this.#typing.refused && this.#line.ready && this.session) {
+      this.#line.ready = false; // there is room again, and only attaching makes the server accept
+      this.#line.ask(this.#attachAgain());
     }
   }
 
@@ -357,24 +286,13 @@ export class Client {
     const clients = Array.isArray(event.clients) ? event.clients : [];
     const we = clients.find((client) => client.you);
     if (we) {
-      this.rights = new Set(we.rights);
+      this.#line.rights = new Set(we.rights);
     }
     this.#listener.presence?.({ ...event, clients });
-  }
-
-  /** @param {Message} event */
-  #closed(event) {
-    this.#forget();
-    this.#listener.closed?.(event.reason);
   }
 
   #forget() {
     this.session = null;
     this.#roster.clear();
   }
-}
-
-function randomName() {
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
 }

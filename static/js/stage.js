@@ -196,7 +196,7 @@ export class Stages {
   said(process, channel, bytes) {
     const place = this.#place(process);
     if (!place) {
-      this.#client.seen(process, channel);
+      this.#client.sides.seen(process, channel);
       return;
     }
     const stage = this.#stages.get(process) ?? this.#made(process);
@@ -230,13 +230,13 @@ export class Stages {
 
   /** @param {number} process */
   #made(process) {
-    const tell = (/** @type {string} */ event) => this.#client.tell(process, "keyevent", event);
+    const tell = (/** @type {string} */ event) => this.#client.sides.tell(process, "keyevent", event);
     const close = () => {
       const terminal = /** @type {HTMLElement | null | undefined} */ (stage.element.parentElement?.querySelector("textarea"));
       this.removed(process); // what is said later makes a new one
       terminal?.focus();
     };
-    const stage = new Stage(close, tell, (channel) => this.#client.seen(process, channel));
+    const stage = new Stage(close, tell, (channel) => this.#client.sides.seen(process, channel));
     this.#stages.set(process, stage);
     return stage;
   }

@@ -7,18 +7,6 @@ import { KIND, encodeInput, HEADER_BYTES } from "./frames.js";
 /** @typedef {import("./requests.js").Request} Request */
 
 const TYPED_AHEAD_BYTES = 4096; // typed without a connection, for all processes: some lines, no more surprise than that
-const WINDOW_BYTES = 256 << 10; // until hello says otherwise; the server's own default
-const FRAME_BYTES = 1 << 20;
-
-/**
- * @typedef {Object} Line where input goes
- * @property {boolean} ready whether it would be sent at once
- * @property {boolean} mayType
- * @property {import("./types.js").Limits | undefined} limits
- * @property {(frame: Uint8Array<ArrayBuffer>) => void} send
- * @property {(request: Request) => void} ask
- * @property {(process: number, bytes: number) => void} kept so much waits for the connection
- */
 
 export class Typing {
   /** The server accepts no more input until we attach again. */
@@ -26,15 +14,18 @@ export class Typing {
 
   #states;
   #line;
+  #kept;
   #ahead = 0; // bytes typed without a connection
 
   /**
    * @param {Map<number, Process>} states of the session's processes
-   * @param {Line} line
+   * @param {import("./line.js").Line} line
+   * @param {(process: number, bytes: number) => void} kept so much waits for the connection
    */
-  constructor(states, line) {
+  constructor(states, line, kept) {
     this.#states = states;
     this.#line = line;
+    this.#kept = kept;
   }
 
   /**
@@ -46,7 +37,7 @@ export class Typing {
   input(process, kind, bytes) {
     const state = this.#states.get(process);
     if (kind === KIND.answer) {
-      if (this.#line.ready && state && this.#line.mayType && bytes.length) {
+      if (this.#line.ready && state && this.#line.rights.has("type") && bytes.length) {
         this.#line.send(encodeInput(kind, process, bytes));
       }
       return;
@@ -64,7 +55,7 @@ export class Typing {
     state.outbox.add(kind, bytes);
     this.#ahead += ahead;
     if (ahead) {
-      this.#line.kept(process, bytes.length);
+      this.#kept(process, bytes.length);
     }
     this.#pump(process, state);
   }
@@ -116,7 +107,7 @@ export class Typing {
       return;
     }
     const { outbox } = state;
-    const { input = WINDOW_BYTES, frame = FRAME_BYTES } = this.#line.limits ?? {};
+    const { input, frame } = this.#line.limits;
     const most = frame - HEADER_BYTES;
     for (let piece = outbox.take(input, most); piece; piece = outbox.take(input, most)) {
       this.#line.send(encodeInput(piece.kind, process, piece.bytes));

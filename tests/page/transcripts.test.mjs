@@ -52,8 +52,8 @@ function replay(lines) {
     type: (process, text) => client.input(Number(process), KIND.typed, new TextEncoder().encode(JSON.parse(text))),
     paste: (process, text) => client.input(Number(process), KIND.pasted, new TextEncoder().encode(JSON.parse(text))),
     drawn: (process, offset) => client.acknowledge(Number(process), Number(offset)),
-    seen: (process, channel) => client.seen(Number(process), channel),
-    tell: (process, rest) => client.tell(Number(process), rest.split(" ")[0], JSON.parse(rest.replace(/^\S+ /, ""))),
+    seen: (process, channel) => client.sides.seen(Number(process), channel),
+    tell: (process, rest) => client.sides.tell(Number(process), rest.split(" ")[0], JSON.parse(rest.replace(/^\S+ /, ""))),
     cut: () => client.disconnected(),
     reconnect: () => client.connected(send),
   };
