@@ -467,6 +467,27 @@ def target_of(link: Path) -> str:
         return ""
 
 
+def peak(server: Server) -> int:
+    """The most memory that the daemon has ever used, in kB."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{server.process.pid}/status").read_text())
+    assert found is not None
+    return int(found[1])
+
+
+def test_large_files_need_no_memory(room: Room) -> None:
+    with room.folder.joinpath("large").open("wb") as file:
+        file.truncate(128 << 20)
+    before, part = peak(room.server), bytes(PART_BYTES)
+    assert len(room.ask("GET", "/large").body) == 128 << 20
+    assert len(room.ask("GET", as_="tar").body) > 128 << 20
+    answer = room.ask("PUT", "/other", part, size=8 * PART_BYTES)
+    for number in range(1, 8):
+        assert answer.status == 202
+        answer = room.ask("PUT", "/other", part, part=answer.json["part"], offset=number * PART_BYTES)
+    assert (answer.status, room.folder.joinpath("other").stat().st_size) == (201, 8 * PART_BYTES)
+    assert peak(room.server) - before < 16 << 10
+
+
 # ---- who
 
 
