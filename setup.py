@@ -69,6 +69,7 @@ setup(
         "webshell.child",
         "webshell.child.library",
         "webshell.child.library.further_link",
+        "webshell.cli",
         "webshell.dialects",
         "webshell.static",
         "webshell.targets",
@@ -84,7 +85,9 @@ setup(
         "cryptography>=50.0",  # as autobahn has it
         "zope.interface>=7.1",
     ],
+    entry_points={"console_scripts": ["webshell = webshell.cli.main:main"]},
     extras_require={
+        "keyring": ["keyring>=25"],
         "test": [
             "pytest>=8.3",
             "pytest-timeout>=2.3",

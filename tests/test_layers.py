@@ -34,7 +34,7 @@ LAYERS: dict[int, tuple[str, ...]] = {
     # where everything is joined
     7: ("service", "service_further"),
     # what is started
-    8: ("tap", "__main__"),
+    8: ("tap", "__main__", "cli"),
     # what runs in a child: it must work without us
     9: ("child",),
 }
@@ -57,7 +57,7 @@ CHILD = [name for name, layer in LAYER.items() if layer == 9]
 MAX_LINES = 305
 LONG = {"messages": "the vocabulary: two closed unions in one file"}
 
-REACTOR_HOLDERS = {"service", "tap", "__main__"}
+REACTOR_HOLDERS = {"service", "tap", "__main__", "cli.main"}
 
 
 def path_of(name: str) -> Path:
@@ -149,8 +149,13 @@ def test_a_module_opens_with_one_sentence(name: str) -> None:
     assert docstring.splitlines()[0].endswith(".")
 
 
-def test_one_module_knows_autobahn() -> None:
-    assert [name for name in sorted(LAYER) if "autobahn" in theirs(name)] == ["web.websocket"]
+def test_one_module_at_each_end_knows_autobahn() -> None:
+    assert [name for name in sorted(LAYER) if "autobahn" in theirs(name)] == ["cli.transport", "web.websocket"]
+
+
+@pytest.mark.parametrize("name", ["cli.client", "cli.outbox", "cli.address", "cli.terminal", "cli.trouble"])
+def test_the_commands_protocol_is_plain_python(name: str) -> None:
+    assert theirs(name) <= sys.stdlib_module_names
 
 
 def test_the_reactor_comes_in_by_the_door() -> None:

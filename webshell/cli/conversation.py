@@ -1,0 +1,228 @@
+"""One process and us: its output is ours, our input its, and so are signals and the size of the terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from webshell.cli import terminal
+from webshell.cli.client import Message
+from webshell.cli.link import Link
+from webshell.cli.streams import Sink, Source
+from webshell.cli.transport import Door
+from webshell.cli.trouble import Failed, Trouble
+
+FORWARDED = ("INT", "TERM", "HUP", "QUIT", "USR1", "USR2", "TSTP", "CONT")
+"""Signals that are passed on; what the process does with them decides how we end."""
+
+BROKEN_PIPE = 128 + signal.SIGPIPE
+"""As shells tell that a program wrote where nobody reads."""
+
+
+class Conversation:
+    """Talks with one process until it has exited.
+
+    :ivar ended: fires with the exit status, or None when the user has left.
+    """
+
+    def __init__(self, reactor: Any, door: Door, *, raw: bool, key: bytes = b"", patience: float, quiet: bool) -> None:
+        """:param raw: keys go there one by one, as bytes. *key* leaves.
+        :param quiet: a lost connection is not told unless it stays so.
+        """
+        self._reactor = reactor
+        self._raw = raw
+        self._key = key
+        self._quiet = quiet
+        self.link = Link(reactor, door, self, note=self.note, patience=patience)
+        self.link.ended.addCallback(self._fail)
+        self.ended: Deferred[int | None] = Deferred()
+        self._process = 0
+        self._source: Source | None = None
+        self._sink = Sink(reactor, self._written, self._broken)
+        self._signalled = 0  # signals that the server has not confirmed
+        self._early: list[Message] = []
+
+    # ---- what a command does
+
+    def note(self, text: str) -> None:
+        """Something for people, in the terminal, not in the output."""
+        if not self._quiet:
+            end = "\r\n" if self._raw else "\n"
+            self._sink.write(2, f"{end if self._raw else ''}[webshell: {text}]{end}".encode())
+
+    def talk(self, process: int) -> None:
+        """Begin with this process."""
+        self._process = process
+        for message in self._early:
+            self.event(message)
+        self._source = Source(self._reactor, sys.stdin.fileno() if sys.stdin else 0, self._came)
+        self._source.resume()
+        for name in FORWARDED:
+            signal.signal(getattr(signal, f"SIG{name}"), self._caught)
+        if self._raw:
+            signal.signal(signal.SIGWINCH, self._caught)
+            self._resized()
+
+    async def finish(self) -> int | None:
+        """The exit status, when everything has been written.
+
+        :raises Trouble: the connection is gone for good, or the session.
+        """
+        status = await self.ended
+        if self._source is not None:
+            self._source.stop()
+        flushed: Deferred[None] = Deferred()
+        if status != BROKEN_PIPE:
+            self._sink.flushed(lambda: flushed.callback(None))
+            await flushed
+        return status
+
+    # ---- what the client tells (Listener)
+
+    def output(self, process: int, stream: int, data: bytes) -> None:
+        """A process wrote."""
+        if self._process in (0, process):
+            self._sink.write(stream, data, self.link.client.offset(process))
+
+    def room(self, process: int) -> None:
+        """There is room for more input."""
+        if process == self._process and self._source is not None:
+            self._source.resume()
+
+    def event(self, message: Message) -> None:
+        """Anything else."""
+        tell = _EVENTS.get(message["type"])
+        if tell is None:
+            return
+        if not self._process:
+            self._early.append(message)
+        elif message.get("process", self._process) == self._process:
+            tell(self, message)
+
+    def _exited(self, message: Message) -> None:
+        self._end(status_of(message))
+
+    def _gap(self, message: Message) -> None:
+        if message["lost"]:
+            self.note(f"{message['lost']} bytes of output are not kept any more")
+        if self._raw:
+            self._sink.write(1, terminal.RESET + message["restore"].encode())
+
+    def _resumed(self, message: Message) -> None:
+        self.note("connected again")
+        self._signalled = 0
+        records = {record["process"]: record for record in message["processes"]}
+        record = records.get(self._process)
+        if record is None:
+            self._fail(Failed("the process is gone: the server has forgotten it"))
+        elif record["state"] == "exited":
+            self._exited_meanwhile(record)
+        elif self._raw:
+            self._resized()
+
+    def _exited_meanwhile(self, record: Message) -> None:
+        if self.link.client.offset(self._process) >= record["end"]:
+            self._end(status_of(record))
+        else:  # the rest of its output follows; nothing else tells when it is over
+            self._reactor.callLater(0.05, self._exited_meanwhile, record)
+
+    def _lost(self, message: Message) -> None:
+        self._fail(Trouble(f"the session is gone: {message['message']}"))
+
+    def _closed(self, message: Message) -> None:
+        self._fail(Failed(f"the session was closed: {message['reason']}"))
+
+    def _failed(self, message: Message) -> None:
+        self._fail(Failed(message["message"]))
+
+    # ---- what the terminal, the pipes and the system do
+
+    def _came(self, data: bytes) -> None:
+        client = self.link.client
+        if not data:
+            client.eof(self._process, lambda reply: None)
+            return
+        if not self._raw:
+            self._typed(data)
+            return
+        keys = data.partition(self._key)[0] if self._key else data
+        for answer, piece in terminal.typed_and_answered(keys):
+            if answer:
+                client.answer(self._process, piece)
+            else:
+                self._typed(piece)
+        if self._key and self._key in data:
+            self._end(None)
+
+    def _typed(self, data: bytes) -> None:
+        if not self.link.client.write(self._process, data) and self._source is not None and not self._raw:
+            self._source.pause()
+
+    def _written(self, offset: int, idle: bool) -> None:
+        self.link.client.consumed(self._process, offset, idle=idle)
+
+    def _broken(self) -> None:
+        self._end(BROKEN_PIPE)
+
+    def _caught(self, number: int, frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self._signal, number)
+
+    def _signal(self, number: int) -> None:
+        if number == signal.SIGWINCH:
+            self._resized()
+            return
+        client = self.link.client
+        deadly = number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+        if deadly and (self._signalled or not client.ready):  # nobody there to tell: it is for us
+            self._end(128 + number)
+            return
+        if client.ready:
+            self._signalled += deadly
+            client.ask(
+                "signal",
+                self._confirmed if deadly else lambda reply: None,
+                process=self._process,
+                signal=signal.Signals(number).name.removeprefix("SIG"),
+            )
+        if number == signal.SIGTSTP:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _confirmed(self, reply: Message) -> None:
+        self._signalled = max(0, self._signalled - 1)
+
+    def _resized(self) -> None:
+        rows, columns = terminal.size()
+        if self.link.client.ready:
+            self.link.client.ask("resize", lambda reply: None, process=self._process, rows=rows, cols=columns)
+
+    def _end(self, status: int | None) -> None:
+        if not self.ended.called:
+            self.ended.callback(status)
+
+    def _fail(self, trouble: Trouble) -> None:
+        if not self.ended.called:
+            self.ended.errback(trouble)
+
+
+def status_of(record: Message) -> int:
+    """The exit status of a process, as a shell has it."""
+    if record["signal"]:
+        number = getattr(signal, f"SIG{record['signal']}", signal.SIGKILL)
+        return 128 + int(number)
+    return int(record["exit_code"] or 0)
+
+
+_EVENTS: dict[str, Callable[[Conversation, Message], None]] = {
+    "exited": Conversation._exited,
+    "gap": Conversation._gap,
+    "resumed": Conversation._resumed,
+    "lost": Conversation._lost,
+    "closed": Conversation._closed,
+    "error": Conversation._failed,
+}

@@ -1,0 +1,135 @@
+"""The options of the ``webshell`` command, and how it ends. Twisted is imported only when there is something to do."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from webshell import __version__
+from webshell.cli.address import parse_address
+from webshell.cli.tokens import find_token
+from webshell.cli.trouble import Trouble
+
+COMMANDS = {"run": "run", "attach": "attach", "ls": "ls", "kill": "kill"}
+"""The module of each command; it is imported when it is asked for."""
+
+INTERRUPTED = 130
+"""As shells have it after Ctrl-C."""
+
+TOKENS = """\
+The token is read from --token-file, the variable WEBSHELL_TOKEN, the file that WEBSHELL_TOKEN_FILE names, or the
+keyring (service "webshell", user name: the address, with a slash at its end), in this order; never from an argument."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command line may be."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("url", metavar="URL", help="https://HOST[:PORT][/PATH], http://… or unix:/PATH/OF/SOCKET")
+    common.add_argument("--token-file", default="", metavar="FILE", help="a file with the token; only you may read it")
+    common.add_argument("--ca-file", default="", metavar="FILE", help="trust these certificates, not the system's")
+    common.add_argument(
+        "--pin", action="append", default=[], metavar="SHA256", help="the server's certificate has this fingerprint"
+    )
+    common.add_argument("--plain", action="store_true", help="send the token over http to another machine, readable")
+
+    whole = argparse.ArgumentParser(
+        prog="webshell", description="Programs and terminals of another machine.", epilog=TOKENS
+    )
+    whole.add_argument("--version", action="version", version=f"webshell {__version__}")
+    commands = whole.add_subparsers(dest="what", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", parents=[common], help="a program there, as if it were here", epilog=TOKENS)
+    run.usage = "webshell run [options] URL -- PROGRAM [ARGUMENT …]"
+    run.add_argument("-t", dest="terminal", action="store_true", help="in a terminal")
+    run.add_argument("--cwd", default="", metavar="FOLDER", help="where it runs; the home folder")
+    run.add_argument("--env", action="append", default=[], metavar="NAME[=VALUE]", help="a variable for it")
+    run.add_argument("--name", default="", help="of its session")
+    run.add_argument(
+        "--patience", type=float, default=60.0, metavar="SECONDS", help="for a lost connection to come back; 60"
+    )
+
+    attach = commands.add_parser("attach", parents=[common], help="a terminal there, in this one", epilog=TOKENS)
+    attach.add_argument("session", nargs="?", default="", metavar="SESSION", help="id or name; without: a new one")
+    attach.add_argument("--process", type=int, default=0, metavar="NUMBER", help="not the youngest terminal in it")
+    attach.add_argument("--detach-key", default="^]", metavar="KEY", help="leaves; ^] unless given, or none")
+    attach.add_argument("--name", default="", help="of a new session")
+
+    ls = commands.add_parser("ls", parents=[common], help="the sessions there, and what runs in them")
+    ls.add_argument("--json", action="store_true", help="as the protocol has them")
+
+    kill = commands.add_parser("kill", parents=[common], help="end a session, or a process in it")
+    kill.add_argument("session", nargs="?", default="", metavar="SESSION", help="id or name")
+    kill.add_argument("process", nargs="?", type=int, default=0, metavar="PROCESS", help="its number; only this one")
+    kill.add_argument("--signal", default="", metavar="NAME", help="send this signal instead, like INT")
+    return whole
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options; what comes after ``--`` is the program, with all that looks like options."""
+    own = list(arguments)
+    program: list[str] = []
+    if "--" in own:
+        at = own.index("--")
+        own, program = own[:at], own[at + 1 :]
+    whole = parser()
+    options = whole.parse_args(own)
+    if options.what == "run" and not program:
+        whole.error("run: which program? webshell run URL -- PROGRAM [ARGUMENT …]")
+    if options.what != "run" and program:
+        whole.error(f"{options.what}: nothing can follow --")
+    options.command = program
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says. Returns the exit status."""
+    try:
+        options = parsed(sys.argv[1:] if arguments is None else arguments)
+        address = parse_address(options.url)
+        token = find_token(address, options.token_file, os.environ)
+        return _run(options, address, token)
+    except Trouble as trouble:
+        return told(trouble)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def told(trouble: Trouble) -> int:
+    """Say what went wrong. Returns the status to end with."""
+    try:
+        print(f"webshell: {trouble}", file=sys.stderr)
+    except (OSError, AttributeError):
+        pass  # nobody listens
+    return trouble.status
+
+
+def _run(options: argparse.Namespace, address: Any, token: str) -> int:
+    from twisted.internet import reactor  # importing it installs it
+    from twisted.internet.defer import Deferred
+
+    from webshell.cli.transport import Door, Trust, pins
+
+    command = importlib.import_module(f"webshell.cli.{COMMANDS[options.what]}").command
+    door = Door(reactor, address, token, Trust(options.ca_file, pins(options.pin)), plain=options.plain)
+    statuses: list[int] = []
+
+    async def whole(begun: Coroutine[Any, Any, int]) -> None:
+        try:
+            statuses.append(await begun)
+        except Trouble as trouble:
+            statuses.append(told(trouble))
+        finally:
+            reactor.stop()
+
+    failed: list[Any] = []
+    reactor.callWhenRunning(
+        lambda: Deferred.fromCoroutine(whole(command(reactor, options, door))).addErrback(failed.append)
+    )
+    reactor.run()
+    if failed:
+        failed[0].raiseException()
+    return statuses[0] if statuses else INTERRUPTED

@@ -1,0 +1,130 @@
+"""Standard input, output and error of the command itself, with a brake on both sides.
+
+Descriptors keep the mode that they have: who shares a terminal or a pipe with us would be surprised by ``O_NONBLOCK``.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+READ_BYTES = 64 << 10
+"""At once: what a pipe holds."""
+
+
+@implementer(IReadDescriptor)
+class Source:
+    """Reads a descriptor while there is room for more."""
+
+    def __init__(self, reactor: Any, descriptor: int, came: Callable[[bytes], None]) -> None:
+        """:param came: gets what was read, nothing at the end."""
+        self._reactor = reactor
+        self._descriptor = descriptor
+        self._came = came
+        self._ended = False
+
+    def resume(self) -> None:
+        """There is room."""
+        if not self._ended:
+            self._reactor.addReader(self)
+
+    def pause(self) -> None:
+        """There is none."""
+        self._reactor.removeReader(self)
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._ended = True
+        self.pause()
+
+    # ---- what the reactor calls
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._descriptor
+
+    def logPrefix(self) -> str:
+        """Its name in the log."""
+        return "stdin"
+
+    def doRead(self) -> None:
+        """There is something to read, so that it does not block."""
+        try:
+            data = os.read(self._descriptor, READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:  # its terminal has gone away
+            data = b""
+        if not data:
+            self.stop()
+        self._came(data)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Nothing will come any more."""
+        if not self._ended:
+            self.stop()
+            self._came(b"")
+
+
+class Sink:
+    """Writes in a thread, in order: a pipe that nobody reads stops neither signals nor the connection."""
+
+    def __init__(self, reactor: Any, written: Callable[[int, bool], None], broken: Callable[[], None]) -> None:
+        """:param written: is told which offset was written, and whether nothing more waits.
+        :param broken: nobody reads the standard output any more.
+        """
+        self._reactor = reactor
+        self._written = written
+        self._broken = broken
+        self._pieces: SimpleQueue[tuple[int, bytes, int] | Callable[[], None]] = SimpleQueue()
+        self._closed: set[int] = set()
+        threading.Thread(target=self._work, name="output", daemon=True).start()
+
+    def write(self, descriptor: int, data: bytes, offset: int = 0) -> None:
+        """Write; the server's window bounds what waits.
+
+        :param offset: is reported when it is done; 0: nothing is.
+        """
+        self._pieces.put((descriptor, data, offset))
+
+    def flushed(self, call: Callable[[], None]) -> None:
+        """Call it in the reactor when everything so far has been written."""
+        self._pieces.put(call)
+
+    def _work(self) -> None:
+        while True:
+            piece = self._pieces.get()
+            if not isinstance(piece, tuple):
+                self._reactor.callFromThread(piece)
+                continue
+            descriptor, data, offset = piece
+            if descriptor not in self._closed:
+                try:
+                    write_all(descriptor, data)
+                except OSError:
+                    self._closed.add(descriptor)
+                    if descriptor == 1:
+                        self._reactor.callFromThread(self._broken)
+            if offset:
+                self._reactor.callFromThread(self._written, offset, self._pieces.empty())
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it, however long that takes.
+
+    :raises OSError: nobody reads it.
+    """
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            select.select([], [descriptor], [])
