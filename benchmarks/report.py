@@ -39,7 +39,8 @@ def run(workshop: Workshop, rounds: int, brief: bool) -> None:
         results = alternated(workshop, row.servers, count, row.measured(brief))
         print(table(results), flush=True)
         lines += cells(row, results)
-    points = [growth(workshop, "webshell", size, 20 if brief else 300) for size in sizes([1, 5] if brief else SIZES)]
+    typed, seconds = (20, 0.3) if brief else (300, 3.0)
+    points = [growth(workshop, "webshell", size, typed, seconds) for size in sizes([5] if brief else SIZES)]
     others = [] if brief else compared(workshop, rounds)
     if brief:
         return

@@ -69,6 +69,7 @@ def blocked(workshop: Workshop, name: str, descriptors: int, count: int) -> Figu
             holder.close()
     return {
         "ms blocked": max(0.0, machine.median(busy) - machine.median(idle)),
+        "ms without a start": machine.median(idle),
         "ms blocked p99": max(0.0, machine.percentile(busy, 0.99) - machine.median(idle)),
         "descriptors": reached,
     }

@@ -111,7 +111,7 @@ def _blocked(workshop: Workshop, name: str, short: bool) -> Figures:
 
 
 def _idle(workshop: Workshop, name: str, short: bool) -> Figures:
-    return starts.idle(workshop, name, 10 if short else 300)
+    return starts.idle(workshop, name, 10, 0.3) if short else starts.idle(workshop, name, 300)
 
 
 def _ctrl_c(rate: float) -> Callable[[Workshop, str, bool], Figures]:
