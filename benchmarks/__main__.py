@@ -96,9 +96,9 @@ def client(workshop: Workshop, options: argparse.Namespace) -> None:
 
 
 def grow(workshop: Workshop, options: argparse.Namespace) -> None:
-    """Cost by the number of sessions."""
-    points = [growth.growth(workshop, "webshell", size, options.keys) for size in growth.sizes(report.SIZES)]
-    print("\n".join("  ".join(f"{key} {short(value)}" for key, value in point.items()) for point in points))
+    """Cost by the number of sessions, into docs/performance.rst and docs/growth.svg."""
+    wanted = [int(size) for size in options.sizes.split(",")]
+    report.write_growth([growth.growth(workshop, "webshell", size, options.keys) for size in growth.sizes(wanted)])
 
 
 def start_up(workshop: Workshop, options: argparse.Namespace) -> None:
@@ -141,6 +141,7 @@ def main() -> None:
     parser.add_argument("--descriptors", type=int, default=10000, help="open before sessions start")
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--rate", type=float, default=0, help="MB/s that the client takes; 0: all it can")
+    parser.add_argument("--sizes", default="1,10,100,1000,5000", help="growth: numbers of sessions")
     parser.add_argument("--short", action="store_true", help="all: in a minute, for the exit status only")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends what was started, too

@@ -22,7 +22,7 @@ from benchmarks.targets import ROWS, Row
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, PICTURE = DOCS / "performance.rst", DOCS / "growth.svg"
 SIZES = [1, 10, 100, 1000, 5000]
-OTHERS = "webshell", "ideal", "ttyd", "wetty", "terminado", "webssh", "gotty"
+OTHERS = "webshell", "ideal", "ttyd", "wetty", "terminado", "gotty"
 
 
 def run(workshop: Workshop, rounds: int, brief: bool) -> None:
@@ -39,18 +39,29 @@ def run(workshop: Workshop, rounds: int, brief: bool) -> None:
         results = alternated(workshop, row.servers, count, row.measured(brief))
         print(table(results), flush=True)
         lines += cells(row, results)
+    others = [] if brief else compared(workshop, rounds)
     typed, seconds = (20, 0.3) if brief else (300, 3.0)
     points = [growth(workshop, "webshell", size, typed, seconds) for size in sizes([5] if brief else SIZES)]
-    others = [] if brief else compared(workshop, rounds)
     if brief:
         return
-    PICTURE.write_text(drawn(points, "webshell: cost of sessions, idle and with 1 % of them active"))
-    parts = {
-        "machine": [f"{began}: {machine.described()}. {versions(workshop)}. {load}.", "", f"    {command()}"],
-        "targets": listed(lines),
-        "others": listed(others),
-        "growth": listed(grown(points)),
-    }
+    write(
+        {
+            "machine": [f"{began}: {machine.described()}. {versions(workshop)}. {load}.", "", f"    {command()}"],
+            "targets": listed(lines),
+            "others": listed(others),
+        }
+    )
+    write_growth(points)
+
+
+def write_growth(points: Sequence[Figures]) -> None:
+    """Into the page, and as the picture."""
+    PICTURE.write_text(drawn(points, "webshell: cost of sessions, idle and with 1 % of them active"), "utf-8")
+    write({"growth": listed(grown(points))})
+
+
+def write(parts: dict[str, list[str]]) -> None:
+    """Replace these parts of the page."""
     text = PAGE.read_text("utf-8")
     for name, body in parts.items():
         text = replaced(text, name, "\n".join(body))
