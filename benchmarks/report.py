@@ -46,7 +46,7 @@ def run(workshop: Workshop, rounds: int, brief: bool) -> None:
         return
     write(
         {
-            "machine": [f"{began}: {machine.described()}. {versions(workshop)}. {load}.", "", f"    {command()}"],
+            "machine": [f"{began}: {machine.described()}. {versions(workshop)}. {load}.", "", f"``{command()}``"],
             "targets": listed(lines),
             "others": listed(others),
         }
@@ -114,7 +114,7 @@ def listed(lines: Sequence[Sequence[str]]) -> list[str]:
     """A table."""
     body = [".. list-table::", "   :header-rows: 1", ""]
     for line in lines:
-        body += [f"   {'*' if not number else ' '} - {cell}" for number, cell in enumerate(line)]
+        body += [f"   {'*' if not number else ' '} - {cell}".rstrip() for number, cell in enumerate(line)]
     return body
 
 
