@@ -30,6 +30,10 @@ CLONE_FS = 0x200
 """Linux: the calling thread has a working directory of its own from now on."""
 
 
+SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+"""What the daemon ignores, its children shall not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """What is to be started. *program* and *directory* are absolute; *arg0* is empty or instead of ``argv[0]``."""
@@ -124,10 +128,9 @@ def _spawn(launch: Launch, descriptors: Mapping[int, int], inherited: Iterable[i
         actions += [(os.POSIX_SPAWN_DUP2, 0, number) for number in (1, 2)]
     else:
         actions += [(os.POSIX_SPAWN_DUP2, source, number) for number, source in descriptors.items()]
-    ignored = [number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN]
     argv = _encoded([launch.arg0 or launch.argv[0], *launch.argv[1:]])
     return os.posix_spawn(
-        os.fsencode(launch.program), argv, _environment(launch), file_actions=actions, setsid=True, setsigdef=ignored
+        os.fsencode(launch.program), argv, _environment(launch), file_actions=actions, setsid=True, setsigdef=SIGNALS
     )
 
 
