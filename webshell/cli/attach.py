@@ -40,9 +40,10 @@ async def command(reactor: Any, options: Namespace, door: Door) -> int:
                 attached = await link.attach((await link.find(wanted))["session"])
             session = attached["session"]
             process = chosen(attached["processes"], options.process)
+            old = next((record["end"] for record in attached["processes"] if record["process"] == process), 0)
             if not process:
                 process = await _shell(conversation)
-            conversation.talk(process)
+            conversation.talk(process, old)
             status = await conversation.finish()
         except BaseException:
             await link.leave()

@@ -213,6 +213,8 @@ class Client:
         for record in message["processes"]:
             self._joined(record, again=again)
         self._release()
+        if again and any(state.outbox.unsent for state in self._processes.values()):
+            self.ask("ping", lambda reply: None)  # what was reported as taken may have been lost with the connection
 
     def _joined(self, record: Message, *, again: bool) -> None:
         number = record["process"]

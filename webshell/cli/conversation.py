@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -20,6 +19,9 @@ from webshell.cli.trouble import Failed, Trouble
 
 FORWARDED = ("INT", "TERM", "HUP", "QUIT", "USR1", "USR2", "TSTP", "CONT")
 """Signals that are passed on; what the process does with them decides how we end."""
+
+LATE_SECONDS = 1.0
+"""After old output has been shown again, the terminal's answers to the questions in it come so late at most."""
 
 BROKEN_PIPE = 128 + signal.SIGPIPE
 """As shells tell that a program wrote where nobody reads."""
@@ -47,6 +49,8 @@ class Conversation:
         self._sink = Sink(reactor, self._written, self._broken)
         self._signalled = 0  # signals that the server has not confirmed
         self._early: list[Message] = []
+        self._old = 0
+        self._shown_at = float("inf")  # when what was old had been written
 
     # ---- what a command does
 
@@ -56,12 +60,13 @@ class Conversation:
             end = "\r\n" if self._raw else "\n"
             self._sink.write(2, f"{end if self._raw else ''}[webshell: {text}]{end}".encode())
 
-    def talk(self, process: int) -> None:
-        """Begin with this process."""
+    def talk(self, process: int, old: int = 0) -> None:
+        """Begin with this process, whose output up to *old* is shown once more: nobody waits for answers to it."""
         self._process = process
+        self._old = old
         for message in self._early:
             self.event(message)
-        self._source = Source(self._reactor, sys.stdin.fileno() if sys.stdin else 0, self._came)
+        self._source = Source(self._reactor, 0, self._came)
         self._source.resume()
         for name in FORWARDED:
             signal.signal(getattr(signal, f"SIG{name}"), self._caught)
@@ -153,9 +158,9 @@ class Conversation:
             return
         keys = data.partition(self._key)[0] if self._key else data
         for answer, piece in terminal.typed_and_answered(keys):
-            if answer:
+            if answer and (not self._old or self._reactor.seconds() > self._shown_at + LATE_SECONDS):
                 client.answer(self._process, piece)
-            else:
+            elif not answer:
                 self._typed(piece)
         if self._key and self._key in data:
             self._end(None)
@@ -165,6 +170,8 @@ class Conversation:
             self._source.pause()
 
     def _written(self, offset: int, idle: bool) -> None:
+        if self._old and offset >= self._old and self._shown_at == float("inf"):
+            self._shown_at = self._reactor.seconds()
         self.link.client.consumed(self._process, offset, idle=idle)
 
     def _broken(self) -> None:

@@ -42,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"webshell {__version__}")
     commands = whole.add_subparsers(dest="what", required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", parents=[common], help="a program there, as if it were here", epilog=TOKENS)
+    run = commands.add_parser(
+        "run", parents=[common], allow_abbrev=False, help="a program there, as if it were here", epilog=TOKENS
+    )
     run.usage = "webshell run [options] URL -- PROGRAM [ARGUMENT …]"
     run.add_argument("-t", dest="terminal", action="store_true", help="in a terminal")
     run.add_argument("--cwd", default="", metavar="FOLDER", help="where it runs; the home folder")
@@ -52,16 +54,20 @@ def parser() -> argparse.ArgumentParser:
         "--patience", type=float, default=60.0, metavar="SECONDS", help="for a lost connection to come back; 60"
     )
 
-    attach = commands.add_parser("attach", parents=[common], help="a terminal there, in this one", epilog=TOKENS)
+    attach = commands.add_parser(
+        "attach", parents=[common], allow_abbrev=False, help="a terminal there, in this one", epilog=TOKENS
+    )
     attach.add_argument("session", nargs="?", default="", metavar="SESSION", help="id or name; without: a new one")
     attach.add_argument("--process", type=int, default=0, metavar="NUMBER", help="not the youngest terminal in it")
     attach.add_argument("--detach-key", default="^]", metavar="KEY", help="leaves; ^] unless given, or none")
     attach.add_argument("--name", default="", help="of a new session")
 
-    ls = commands.add_parser("ls", parents=[common], help="the sessions there, and what runs in them")
+    ls = commands.add_parser(
+        "ls", parents=[common], allow_abbrev=False, help="the sessions there, and what runs in them"
+    )
     ls.add_argument("--json", action="store_true", help="as the protocol has them")
 
-    kill = commands.add_parser("kill", parents=[common], help="end a session, or a process in it")
+    kill = commands.add_parser("kill", parents=[common], allow_abbrev=False, help="end a session, or a process in it")
     kill.add_argument("session", nargs="?", default="", metavar="SESSION", help="id or name")
     kill.add_argument("process", nargs="?", type=int, default=0, metavar="PROCESS", help="its number; only this one")
     kill.add_argument("--signal", default="", metavar="NAME", help="send this signal instead, like INT")
@@ -76,6 +82,10 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
         at = own.index("--")
         own, program = own[:at], own[at + 1 :]
     whole = parser()
+    if any(argument.partition("=")[0] == "--token" for argument in own):
+        whole.error(
+            "everybody on this machine can read command lines: --token-file FILE, or the variable WEBSHELL_TOKEN"
+        )
     options = whole.parse_args(own)
     if options.what == "run" and not program:
         whole.error("run: which program? webshell run URL -- PROGRAM [ARGUMENT …]")
@@ -87,6 +97,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says. Returns the exit status."""
+    _occupy()
     try:
         options = parsed(sys.argv[1:] if arguments is None else arguments)
         address = parse_address(options.url)
@@ -96,6 +107,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return told(trouble)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _occupy() -> None:
+    """Whatever is opened first would else be taken for a stream that we were started without."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def told(trouble: Trouble) -> int:

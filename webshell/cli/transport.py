@@ -12,7 +12,10 @@ from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from OpenSSL import SSL, crypto
+from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
+from service_identity.pyopenssl import extract_patterns
 from twisted.internet import endpoints, ssl
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
 from twisted.internet.interfaces import IAddress, IOpenSSLClientConnectionCreator, IStreamClientEndpoint
@@ -79,23 +82,37 @@ def parse_pin(text: str) -> str:
 
 @implementer(IOpenSSLClientConnectionCreator)
 class _Pinned:
-    """Lets only certificates pass that are known by their fingerprint."""
+    """Lets only certificates pass that are known by their fingerprint, and are for the host."""
 
-    def __init__(self, creator: Any, trust: Trust) -> None:
+    def __init__(self, creator: Any, host: str, trust: Trust) -> None:
         self._creator = creator
+        self._host = host
         self._trust = trust
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         """What Twisted asks for each connection."""
         connection = cast("SSL.Connection", self._creator.clientConnectionForTLS(tlsProtocol))
-        connection.set_verify(SSL.VERIFY_PEER, self._verify)
+
+        def verify(_: SSL.Connection, certificate: crypto.X509, error: int, depth: int, fine: int) -> bool:
+            # an exception in here would be lost, and the connection might live
+            try:
+                return self._verified(certificate, depth, bool(fine))
+            except Exception:
+                tlsProtocol.failVerification(Failure())
+                return False
+
+        # this replaces Twisted's own callback, so the name is verified here, too
+        connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)
         return connection
 
-    def _verify(self, connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, fine: int) -> bool:
+    def _verified(self, certificate: crypto.X509, depth: int, fine: bool) -> bool:
+        chained = fine or not self._trust.authorities
         if depth:
-            return bool(fine) or not self._trust.authorities
+            return chained
+        wanted = (IPAddress_ID if isIPAddress(self._host) or isIPv6Address(self._host) else DNS_ID)(self._host)
+        verify_service_identity(extract_patterns(certificate), [wanted], [])
         digest = hashlib.sha256(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)).hexdigest().upper()
-        return (bool(fine) or not self._trust.authorities) and ":".join(re.findall("..", digest)) in self._trust.pins
+        return chained and ":".join(re.findall("..", digest)) in self._trust.pins
 
 
 def tls_options(host: str, trust: Trust) -> Any:
@@ -117,7 +134,7 @@ def tls_options(host: str, trust: Trust) -> Any:
         if not blocks:
             raise Asked(f"{trust.authorities}: no certificates are in it; it should be a PEM file")
     options = ssl.optionsForClientTLS(host, trustRoot=root)
-    return _Pinned(options, trust) if trust.pins else options
+    return _Pinned(options, host, trust) if trust.pins else options
 
 
 def stays_here(address: Address) -> bool:
@@ -259,7 +276,13 @@ class Socket(WebSocketClientProtocol):
                     "--pin FINGERPRINT the certificate itself (a server with --self-signed prints it)"
                 )
             return Refused("the server does not speak TLS as it should; is it http:// there?")
-        return Trouble("the server closed the connection before it had begun; is this the address of a webshell?")
+        hint = "; does it speak TLS, or is it http:// there?" if self._client_speaks_tls() else ""
+        return Trouble(
+            f"the server closed the connection before it had begun; is this the address of a webshell?{hint}"
+        )
+
+    def _client_speaks_tls(self) -> bool:
+        return bool(self.factory.isSecure)
 
     def _send(self, frame: Frame) -> None:
         if self.state == self.STATE_OPEN:

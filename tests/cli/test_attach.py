@@ -1,0 +1,158 @@
+"""``webshell attach`` in a real terminal: bytes, size, leaving, coming back."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from cli.commands import Terminal, Wire, sessions, webshell
+from wire import Server
+
+
+def prompt(terminal: Terminal) -> None:
+    """Bring its shell to a known prompt."""
+    terminal.type("bind 'set enable-bracketed-paste off'; PS1='ready''> '\r")
+    terminal.until("ready> ")
+
+
+def test_a_shell_and_its_exit_status(server: Server) -> None:
+    with Terminal(server, "attach") as terminal:
+        prompt(terminal)
+        terminal.type("printf '<%s>\\n' $((6 * 7))\r")
+        terminal.until("<42>")
+        terminal.type("exit 3\r")
+        assert terminal.end() == 3
+        assert terminal.restored()
+    assert sessions(server) == []
+
+
+def test_the_size_follows(server: Server) -> None:
+    with Terminal(server, "attach") as terminal:
+        prompt(terminal)
+        terminal.type("trap 'stty size' WINCH; stty size\r")
+        terminal.until("\n30 100\r\n")
+        terminal.resize(41, 123)
+        terminal.process.send_signal(signal.SIGWINCH)
+        terminal.type("\r")
+        terminal.until("41 123\r\n")
+        terminal.type("exit\r")
+        assert terminal.end() == 0
+
+
+def test_ctrl_c_is_a_key(server: Server) -> None:
+    with Terminal(server, "attach") as terminal:
+        prompt(terminal)
+        terminal.type("echo go; sleep 100\r")
+        terminal.until("\ngo\r\n")
+        terminal.type("\x03")
+        terminal.until("ready> ")
+        terminal.type("exit 4\r")
+        assert terminal.end() == 4
+
+
+def test_leaving_and_coming_back(server: Server) -> None:
+    with Terminal(server, "attach", "--name", "desk") as terminal:
+        prompt(terminal)
+        terminal.type("kept=yes\r")
+        terminal.until("ready> ")
+        terminal.type("\x1d")
+        assert terminal.end() == 0
+        assert terminal.restored()
+        found = re.search(rb"it goes on: webshell attach (\S+) (\S+)\]", terminal.seen)
+        assert found
+        assert found[1].decode() == server.url
+        session = found[2].decode()
+    with Terminal(server, "attach", session) as terminal:
+        terminal.type('echo "<$kept>"\r')
+        terminal.until("<yes>")
+        terminal.type("\x1d")
+        assert terminal.end() == 0
+    with Terminal(server, "attach", url=f"{server.url}s/{session}") as terminal:
+        terminal.type("exit 6\r")
+        assert terminal.end() == 6
+    assert webshell(server, "kill", "desk").returncode == 0
+    assert sessions(server) == []
+
+
+def test_another_key_to_leave(server: Server) -> None:
+    with Terminal(server, "attach", "--detach-key", "^a", "--name", "other") as terminal:
+        prompt(terminal)
+        terminal.type("printf '%d\\n' \"'\x16\x1d\"\r")
+        terminal.until("\n29\r\n")
+        terminal.type("\x01")
+        assert terminal.end() == 0
+    assert webshell(server, "kill", "other").returncode == 0
+
+
+def test_a_cut_is_told_and_nothing_is_lost(server: Server, wire: Wire) -> None:
+    with Terminal(server, "attach", url=wire.url) as terminal:
+        prompt(terminal)
+        terminal.type("n=0; while [ $n -lt 60 ]; do n=$((n+1)); echo line $n; sleep 0.02; done\r")
+        terminal.until("line 7\r\n")
+        wire.cut()
+        terminal.until("connection was lost; trying to come back …")
+        terminal.until("connected again")
+        terminal.until("line 60\r\n")
+        terminal.type("echo $n\r")
+        terminal.until("\n60\r\n")
+        terminal.type("exit\r")
+        assert terminal.end() == 0
+
+
+def test_what_is_typed_meanwhile_arrives_once(server: Server, wire: Wire) -> None:
+    with Terminal(server, "attach", url=wire.url) as terminal:
+        prompt(terminal)
+        wire.cut(dead=True)
+        terminal.until("connection was lost")
+        terminal.type("echo a''b\r")
+        wire.mend()
+        terminal.until("connected again")
+        terminal.until("ab\r\n")
+        assert b"ab" not in terminal.seen
+        terminal.type("exit\r")
+        assert terminal.end() == 0
+
+
+def test_leaving_without_a_connection(server: Server, wire: Wire) -> None:
+    with Terminal(server, "attach", "--name", "gone", url=wire.url) as terminal:
+        prompt(terminal)
+        wire.cut(dead=True)
+        terminal.until("connection was lost")
+        terminal.type("\x1d")
+        assert terminal.end() == 0
+        assert terminal.restored()
+    assert webshell(server, "kill", "gone").returncode == 0
+
+
+def test_answers_of_the_terminal_are_not_typed(server: Server) -> None:
+    """A question of a program that ended is in what is shown again; its late answer must not stand in the shell."""
+    with Terminal(server, "attach", "--name", "asked") as terminal:
+        prompt(terminal)
+        terminal.type("printf '\\033[c'; echo done\r")
+        terminal.until("done\r\n")
+        terminal.type("\x1d")
+        terminal.end()
+    with Terminal(server, "attach", "asked") as terminal:
+        terminal.until("\x1b\\[c")
+        terminal.type("\x1b[?62;22c")  # what a terminal says before anything is acknowledged or typed
+        terminal.type("echo 'm'ark\r")
+        terminal.until("\nmark\r\n")
+        terminal.type("exit\r")
+        assert terminal.end() == 0
+        assert b"not found" not in terminal.seen
+    webshell(server, "kill", "asked")
+
+
+def test_the_session_is_closed_elsewhere(server: Server) -> None:
+    with Terminal(server, "attach", "--name", "doomed") as terminal:
+        prompt(terminal)
+        assert webshell(server, "kill", "doomed").returncode == 0
+        assert terminal.end() == 1
+        assert terminal.restored()
+        assert b"webshell: the session was closed" in terminal.seen
+
+
+def test_no_terminal(server: Server) -> None:
+    done = webshell(server, "attach")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"attach needs a terminal" in done.stderr

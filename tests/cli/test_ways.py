@@ -1,0 +1,128 @@
+"""The ways to a server: TLS with certificates and pins, unix sockets, nginx; and who is not let in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli.commands import webshell
+from server.test_nginx import Front, front
+from wire import Server
+
+__all__ = ["front"]  # a fixture
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with a certificate of its own making."""
+    home = tmp_path_factory.mktemp("secure")
+    with Server(home, "--self-signed", "site.pem") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def pin(secure: Server) -> str:
+    """As it prints it."""
+    found = re.search(r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}", secure.announced + secure.log)
+    assert found
+    return found[0]
+
+
+ECHO = ("--", "echo", "hello")
+
+
+def test_a_certificate_that_nobody_vouches_for(secure: Server) -> None:
+    done = webshell(secure, "run", *ECHO)
+    assert (done.returncode, done.stdout) == (255, b"")
+    assert b"the server's certificate is not trusted" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_trusted_by_a_file(secure: Server) -> None:
+    done = webshell(secure, "run", "--ca-file", str(secure.home / "site.pem"), *ECHO)
+    assert (done.returncode, done.stdout) == (0, b"hello\n"), done.stderr
+
+
+def test_trusted_by_its_fingerprint(secure: Server, pin: str) -> None:
+    done = webshell(secure, "run", "--pin", pin, *ECHO)
+    assert (done.returncode, done.stdout) == (0, b"hello\n"), done.stderr
+    both = webshell(secure, "run", "--pin", pin, "--ca-file", str(secure.home / "site.pem"), *ECHO)
+    assert both.returncode == 0, both.stderr
+
+
+def test_another_fingerprint(secure: Server, pin: str) -> None:
+    wrong = pin[:-2] + ("00" if pin[-2:] != "00" else "01")
+    for more in ((), ("--ca-file", str(secure.home / "site.pem"))):
+        done = webshell(secure, "run", "--pin", wrong, *more, *ECHO)
+        assert (done.returncode, done.stdout) == (255, b"")
+        assert b"not trusted" in done.stderr
+
+
+def test_another_name(secure: Server, pin: str, tmp_path: Path) -> None:
+    """127.0.0.2 is not among the certificate's names; service-identity sees that, whoever vouches for it."""
+    (tmp_path / "site.pem").touch(0o600)
+    (tmp_path / "site.pem").write_bytes((secure.home / "site.pem").read_bytes())
+    with Server(tmp_path, listen="ssl:0:interface=127.0.0.2:privateKey=site.pem:certKey=site.pem") as other:
+        for more in (("--pin", pin), ("--ca-file", str(tmp_path / "site.pem"))):
+            done = webshell(other, "run", *more, *ECHO)
+            assert (done.returncode, done.stdout) == (255, b"")
+            assert b"certificate is for other names" in done.stderr, done.stderr
+
+
+def test_a_file_without_certificates(secure: Server, tmp_path: Path) -> None:
+    (tmp_path / "no.pem").write_text("nothing")
+    for name, message in [("no.pem", b"no certificates"), ("missing.pem", b"cannot be read")]:
+        done = webshell(secure, "run", "--ca-file", str(tmp_path / name), *ECHO)
+        assert (done.returncode, message in done.stderr) == (2, True)
+
+
+def test_http_where_https_is_expected(secure: Server, server: Server) -> None:
+    done = webshell(server, "ls", url=server.url.replace("http:", "https:"))
+    assert done.returncode == 255
+    assert b"is it http:// there" in done.stderr, done.stderr
+
+
+def test_wrong_tokens(server: Server) -> None:
+    for token in ("wrong", ""):
+        done = webshell(server, "ls", token=token)
+        assert done.returncode == 255
+        assert b"wants another token" in done.stderr
+        assert b"wrong" not in done.stderr
+
+
+def test_who_may_only_watch(server: Server) -> None:
+    done = webshell(server, "run", *ECHO, token=server.view_token)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"webshell: ")
+
+
+def test_a_wrong_path(server: Server) -> None:
+    done = webshell(server, "ls", url=server.url + "nowhere/")
+    assert done.returncode == 255
+    assert b"is the path right?" in done.stderr, done.stderr
+
+
+def test_a_unix_socket(tmp_path: Path) -> None:
+    with Server(tmp_path, "--listen", "unix:w.sock:mode=600") as running:
+        done = webshell(running, "run", *ECHO, url=f"unix:{tmp_path}/w.sock")
+        assert (done.returncode, done.stdout) == (0, b"hello\n"), done.stderr
+        missing = webshell(running, "ls", url=f"unix:{tmp_path}/x.sock")
+        assert (missing.returncode, b"cannot be reached" in missing.stderr) == (255, True)
+
+
+def test_behind_nginx(front: Front) -> None:
+    data = b"x" * 3_000_000
+    done = webshell(
+        front.server,
+        "run",
+        "--ca-file",
+        str(front.home / "site.pem"),
+        "--",
+        "cat",
+        url=front.url.rstrip("/"),
+        token=front.token,
+        input=data,
+    )
+    assert (done.returncode, done.stdout == data) == (0, True), done.stderr
