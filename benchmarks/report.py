@@ -41,17 +41,17 @@ def run(workshop: Workshop, rounds: int, brief: bool) -> None:
         lines += cells(row, results)
     others = [] if brief else compared(workshop, rounds)
     typed, seconds = (20, 0.3) if brief else (300, 3.0)
+    if not brief:
+        write(
+            {
+                "machine": [f"{began}: {machine.described()}. {versions(workshop)}. {load}.", "", f"``{command()}``"],
+                "targets": listed(lines),
+                "others": listed(others),
+            }
+        )
     points = [growth(workshop, "webshell", size, typed, seconds) for size in sizes([5] if brief else SIZES)]
-    if brief:
-        return
-    write(
-        {
-            "machine": [f"{began}: {machine.described()}. {versions(workshop)}. {load}.", "", f"``{command()}``"],
-            "targets": listed(lines),
-            "others": listed(others),
-        }
-    )
-    write_growth(points)
+    if not brief:
+        write_growth(points)
 
 
 def write_growth(points: Sequence[Figures]) -> None:
