@@ -14,7 +14,7 @@ from typing import Any
 
 from real.local_case import LocalCase, Told, alive, child, descriptors, eventually, reactor, sleep, zombies
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 
 from webshell.command import Command, Size
 from webshell.errors import SpawnFailed
@@ -206,6 +206,21 @@ class Ending(LocalCase):
         self.assertGreater(immortal.sent.count((signal.SIGKILL,)), 10)
         self.assertEqual(clock.getDelayedCalls(), [])
 
+    async def test_the_grace_begins_when_the_first_signals_are_sent(self) -> None:
+        """On a busy machine it takes longer than a short grace to find whom to send them."""
+        clock = Clock()
+        slow = Slow(clock, 1.0)
+        ending = Deferred.fromCoroutine(EndingOf(clock, slow, 0.1).run())  # type: ignore[arg-type]
+        clock.pump([1.0] + [0.01] * 5)
+        self.assertEqual(slow.sent, [(signal.SIGHUP, signal.SIGTERM, signal.SIGCONT)])
+        clock.pump([1.0] * 20)
+        self.successResultOf(ending)
+        at_once = Slow(clock, 1.0)
+        ending = Deferred.fromCoroutine(EndingOf(clock, at_once, 0.0).run())  # type: ignore[arg-type]
+        clock.pump([1.0] * 20)
+        self.successResultOf(ending)
+        self.assertEqual(set(at_once.sent), {(signal.SIGKILL,)})
+
     async def test_shutdown_does_not_wait_for_what_no_signal_ends(self) -> None:
         told = self.spawn("cat", size=None)
         family, child(told).family = child(told).family, Immortal()  # type: ignore[assignment]
@@ -316,6 +331,19 @@ class Immortal:
 
     def reap(self) -> None:
         self.process = self.process._replace(gone=True)
+
+
+class Slow(Immortal):
+    """The same on a machine that takes *delay* seconds to count its processes."""
+
+    def __init__(self, clock: Clock, delay: float) -> None:
+        super().__init__()
+        self._clock = clock
+        self._delay = delay
+
+    async def living(self) -> list[Running]:
+        await deferLater(self._clock, self._delay)
+        return [self.process]
 
 
 class EndingByGroups(LocalCase):

@@ -102,6 +102,7 @@ class Ending:
         self._family = family
         self._first = (*([signal.SIGHUP] if hangup else []), signal.SIGTERM, signal.SIGCONT)
         self._deadline = reactor.seconds() + grace
+        self._gentle = grace > 0
         self._rest: Deferred[None] | None = None
 
     def hasten(self, grace: float) -> None:
@@ -120,12 +121,17 @@ class Ending:
         told: set[tuple[int, bytes]] = set()
         look = LOOK_SECONDS
         seconds = self._reactor.seconds
-        while (left := await self._family.living()) and (remaining := self._deadline - seconds()) > 0:
+        asked = seconds()
+        left = await self._family.living()
+        if self._gentle:  # the grace begins with the first signals, however long it took to find whom to send them
+            self._deadline += seconds() - asked
+        while left and (remaining := self._deadline - seconds()) > 0:
             untold = [process for process in left if (process.pid, process.started) not in told]
             self._family.send(untold, *self._first)
             told.update((process.pid, process.started) for process in untold)
             await self._sleep(min(look, remaining))
             look = min(look * 2, LOOK_SECONDS_MOST)
+            left = await self._family.living()
         look = LOOK_SECONDS
         last = seconds() + KILL_SECONDS
         while left and seconds() < last:
