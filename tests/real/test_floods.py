@@ -205,3 +205,16 @@ def test_a_descriptor_that_is_closed_already_can_be_discarded() -> None:
         precedence.discard(reader)
         assert not precedence.wanted()
         precedence.discard(stays)
+
+
+def test_without_a_descriptor_to_ask_with_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(select, "epoll", full)
+    precedence = Precedence()
+    with pipe() as (reader, writer):
+        precedence.add(reader)
+        os.write(writer, b"x")
+        assert not precedence.wanted()
+        precedence.discard(reader)

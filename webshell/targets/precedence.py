@@ -35,12 +35,15 @@ class Precedence:
         """*descriptor* is read by the reactor, and does not flood."""
         if descriptor in self._descriptors:
             return
-        if self._poll is None:
-            epoll = hasattr(select, "epoll")
-            self._poll = select.epoll() if epoll else select.poll()
-            self._ready = partial(self._poll.poll, 0, 1) if epoll else partial(self._poll.poll, 0)
+        try:
+            if self._poll is None:
+                epoll = hasattr(select, "epoll")
+                poll: Any = select.epoll() if epoll else select.poll()
+                self._poll, self._ready = poll, partial(poll.poll, 0, 1) if epoll else partial(poll.poll, 0)
+            self._poll.register(descriptor, select.POLLIN)
+        except OSError:  # the system has no descriptor or no memory left for this: then nobody waits for it
+            return
         self._descriptors.add(descriptor)
-        self._poll.register(descriptor, select.POLLIN)
 
     def discard(self, descriptor: int) -> None:
         """*descriptor* floods, or is not read now, or is about to be closed, or was closed just now."""
