@@ -244,13 +244,18 @@ class Server:
             self.process = subprocess.Popen(
                 command,
                 cwd=home,
-                env={**inherited, "HOME": str(home), **environment},
+                env={**inherited, "HOME": str(home), "PYTHONFAULTHANDLER": "1", **environment},
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
         self.announced = ""
         self.url = ""
-        self._read_announcement()
+        try:
+            self._read_announcement()
+        except BaseException:
+            self.process.kill()
+            self.stop()
+            raise
         found = re.search(r"\?token=(\S+)", self.announced)
         self.token = found[1] if found else ""
         tokens = re.findall(r"\?token=(\S+)", self.announced)
@@ -305,10 +310,15 @@ class Server:
         """End it. Returns its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        code = self.process.wait(PATIENCE)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        return code
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # where it stands gets into its log
+            self.process.wait()
+            raise AssertionError(f"the server did not stop: {self.log[-10000:]}") from None
+        finally:
+            if self.process.stdout is not None:
+                self.process.stdout.close()
 
     def __enter__(self) -> Server:
         return self

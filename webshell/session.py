@@ -69,11 +69,18 @@ class _Queue:
     waiting: deque[_Waiting] = field(default_factory=deque)
 
 
+def new_id() -> str:
+    """An id for a session. None begins with a dash: it may stand in a command line, where that is an option."""
+    while (text := secrets.token_urlsafe(SESSION_ID_BYTES)).startswith("-"):
+        pass
+    return text
+
+
 class Session:
     """A named set of processes, and who attends it."""
 
     def __init__(self, name: str, owner: str, linger: float, grace: float, house: House) -> None:
-        self.id = secrets.token_urlsafe(SESSION_ID_BYTES)
+        self.id = new_id()
         self.name = name
         self.owner = owner
         self.linger = linger

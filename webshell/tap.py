@@ -16,6 +16,7 @@ from twisted.python import usage
 from webshell import __version__
 from webshell.config import Config, ConfigError, load
 from webshell.service import ShellService, StartError
+from webshell.targets.adoption import adopt
 
 
 class Options(usage.Options, AuthOptionMixin):
@@ -120,6 +121,7 @@ def make_service(options: Options, *, daemon: bool, announce: Callable[[str], No
     except StartError as error:
         raise usage.UsageError(str(error)) from None
     reactor.callWhenRunning(_handle_signals, reactor, service)
+    reactor.callWhenRunning(adopt)  # not before twistd has become a daemon: a fork does not inherit it
     lean_poll(reactor)
     reactor.callWhenRunning(gc.freeze)  # what is there now stays: looking through it takes 15 ms, at times in an echo
     return service

@@ -9,7 +9,7 @@ from doubles import FakeClient, World
 
 from webshell.errors import NoSuchSession
 from webshell.grant import Grant, Right
-from webshell.session import NAME_CHARACTERS, REMAINS
+from webshell.session import NAME_CHARACTERS, REMAINS, new_id
 
 ALL = ["manage", "run", "type", "view"]
 
@@ -39,6 +39,12 @@ def ended(world: World, number: int, survivors: tuple[int, ...] = ()) -> None:
 
 
 # ---- open, attach, detach
+
+
+def test_no_id_looks_like_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = iter(["-a", "-b", "c-d", "e"])
+    monkeypatch.setattr("secrets.token_urlsafe", lambda size: next(texts))
+    assert new_id() == "c-d"
 
 
 def test_a_session_is_opened_and_attached() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 from real.local_case import LocalCase, Told, alive, child, descriptors, eventually, reactor, sleep, zombies
 from twisted.internet.defer import Deferred, succeed
@@ -18,6 +19,7 @@ from twisted.internet.task import Clock, deferLater
 
 from webshell.command import Command, Size
 from webshell.errors import SpawnFailed
+from webshell.targets.adoption import adopt, adopted
 from webshell.targets.census import Census, Running
 from webshell.targets.ending import Ending as EndingOf
 from webshell.targets.ending import Family as FamilyOf
@@ -97,7 +99,7 @@ class Ending(LocalCase):
         starting = Running(1234, b"1", os.getpid(), os.getpgrp(), os.getsid(0))
         census = Census(reactor, Path("/nowhere"))
         found = [starting]
-        self.patch(census, "take", lambda: succeed(found))
+        self.patch(census, "take", lambda leader: succeed(found))
         family = FamilyOf(census, starting.pid, "a marker")
         self.assertEqual(await family.living(), [starting])
         family.reap()
@@ -344,6 +346,40 @@ class Slow(Immortal):
     async def living(self) -> list[Running]:
         await deferLater(self._clock, self._delay)
         return [self.process]
+
+
+class EndingByDescent(Ending):
+    """In a daemon that adopts."""
+
+    async def setUp(self) -> None:
+        end = adopt()
+        if end is None:
+            raise SkipTest(
+                "this system's kernel gives orphans to nobody but its first process, or does not list children"
+            )
+        self.addCleanup(end)
+        await super().setUp()
+
+    async def test_an_orphan_is_adopted_and_reaped(self) -> None:
+        told = self.sh("(trap '' HUP; echo $$; exec sleep 1000) & exit 0")
+        orphan = (await told.end())[2]
+        self.assertEqual([*orphan], adopted())
+        for pid in orphan:
+            os.kill(pid, signal.SIGKILL)
+        await eventually(lambda: adopted() == [])
+
+    async def test_nothing_is_counted_for_what_leaves_nothing(self) -> None:
+        told = self.sh("exit 0")
+        self.patch(child(told).family._census, "_in_thread", None)
+        self.assertEqual(await told.end(), (0, None, ()))
+
+    async def test_a_number_that_is_anothers_by_now(self) -> None:
+        told = self.sh("exit 0")
+        await told.end()
+        family = child(told).family
+        family._session = family._leader = os.getppid()
+        self.assertEqual([process.pid for process in await family._census.take(os.getppid())], [os.getppid()])
+        self.assertEqual(await family.living(), [])
 
 
 class EndingByGroups(LocalCase):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
+from twisted.internet.process import reapProcessHandlers
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
+from webshell.targets.adoption import adopted, adopts, children
 from webshell.targets.environment import MARKER
 from webshell.targets.reactor import IReactor
 
@@ -23,6 +26,9 @@ ENVIRONMENT_BYTES = 1 << 18
 
 STAT_BYTES = 1 << 10
 """52 numbers and a name of 16 characters fit in half of it."""
+
+DESCENTS = 3
+"""How often is looked again while everything found has ended; what forks faster is told by its process group."""
 
 _ASSIGNMENT = MARKER.encode() + b"="
 
@@ -49,11 +55,14 @@ class Census:
         self._asked: list[Deferred[list[Running]]] = []
         self._counting = False
 
-    def take(self) -> Deferred[list[Running]]:
+    def take(self, leader: int) -> Deferred[list[Running]]:
         """Every process that is there from now on, zombies too; the kernel's and the daemon itself excepted.
 
+        Of a daemon that adopts: those below it, of the children that have not ended only *leader* and what is below.
         Fails with OSError if the system has no such table, or no descriptor to read it with.
         """
+        if adopts():
+            return Deferred.fromCoroutine(self._descent(leader))
         result: Deferred[list[Running]] = Deferred()
         self._asked.append(result)
         if not self._counting:
@@ -85,14 +94,41 @@ class Census:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.group, number)
 
+    # ---- what is below
+
+    async def _descent(self, leader: int) -> list[Running]:
+        found: list[Running] = []
+        before: list[int] = []
+        for _ in range(DESCENTS):
+            roots = adopted() + ([leader] if leader in reapProcessHandlers else [])
+            if roots == before:
+                break
+            found = await self._in_thread(self._below, [*roots])
+            before = roots
+            if not all(process.gone for process in found):
+                break
+            # those who ended meanwhile may have left something, which was given to us after we looked
+        if leader not in before and (holder := self._read(leader)):
+            found.append(holder)  # of the number, which is another's by now
+        return found
+
+    def _below(self, roots: list[int]) -> list[Running]:
+        """Runs in a thread."""
+        found = []
+        while roots:
+            pid = roots.pop()
+            if process := self._entry(pid):
+                found.append(process)
+                roots += children(pid)
+        return found
+
     # ---- the count
 
     def _next(self) -> None:
         asked, self._asked = self._asked, []
         self._counting = bool(asked)
         if asked:
-            counted = deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._count)
-            counted.addBoth(self._counted, asked)
+            self._in_thread(self._count).addBoth(self._counted, asked)
 
     def _counted(self, processes: list[Running] | Failure, asked: list[Deferred[list[Running]]]) -> None:
         for result in asked:
@@ -104,9 +140,20 @@ class Census:
         daemon = os.getpid()
         found = []
         for name in os.listdir(self._table):
-            if name.isdigit() and (process := self._read(int(name))) and process.session and process.pid != daemon:
-                found.append(process if process.gone else process._replace(marker=self._marker(process.pid)))
+            if name.isdigit() and (process := self._entry(int(name))) and process.session and process.pid != daemon:
+                found.append(process)
         return found
+
+    # ---- the table
+
+    def _in_thread(self, function: Callable[..., list[Running]], *arguments: Any) -> Deferred[list[Running]]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
+
+    def _entry(self, pid: int) -> Running | None:
+        process = self._read(pid)
+        if process is None or process.gone or not process.session:
+            return process
+        return process._replace(marker=self._marker(pid))
 
     def _read(self, pid: int) -> Running | None:
         try:

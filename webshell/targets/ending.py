@@ -46,7 +46,7 @@ class Family:
         """Those that have not ended."""
         reaped = self._reaped
         try:
-            processes = await self._census.take()
+            processes = await self._census.take(self._leader)
         except OSError:
             return self._in_groups()
         if reaped and any(process.pid == self._session for process in processes):

@@ -1,0 +1,91 @@
+"""A daemon that is the parent of what its children leave behind, so that it need not look for that (Linux).
+
+The kernel gives a process whose parent has ended to the nearest ancestor that asked for it (``PR_SET_CHILD_SUBREAPER``,
+prctl(2)). Then all that children of the daemon ever started is below it, and a look at its own children, which costs
+microseconds, says what a count of all processes of the machine says (40 µs for each: 38 ms with 1000, in a thread that
+competes with the reactor).
+
+For a daemon only: it reaps every child of the process, also those that another library of the process has started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from collections.abc import Callable
+
+from twisted.internet import process
+
+SET_CHILD_SUBREAPER = 36
+"""Of prctl(2)."""
+
+_adopts = 0
+"""The process that adopts; its children by fork do not, so it matters which one that is."""
+
+
+def adopt() -> Callable[[], None] | None:
+    """Begin. Returns what ends it; None where the system cannot do it."""
+    global _adopts  # a property of the process, as is what Twisted does at SIGCHLD
+    if not os.access(_children(os.getpid(), os.getpid()), os.R_OK) or not _set(1):
+        return None
+    all_handlers, process.reapAllProcesses = process.reapAllProcesses, reap
+    _adopts = os.getpid()
+
+    def end() -> None:
+        global _adopts
+        process.reapAllProcesses = all_handlers
+        _adopts = 0
+        _set(0)
+
+    return end
+
+
+def adopts() -> bool:
+    """Whether this process does."""
+    return _adopts == os.getpid()
+
+
+def adopted() -> list[int]:
+    """Children of this process that nobody here has started, zombies too.
+
+    To be called where children are reaped, in the reactor's thread: while nothing is reaped the kernel's list is whole.
+    """
+    return [pid for pid in children(os.getpid()) if pid not in process.reapProcessHandlers]
+
+
+def children(pid: int) -> list[int]:
+    """The children of a process; of one that has ended: none."""
+    found: list[int] = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(_children(pid, thread), "rb", buffering=0) as file:
+                found += map(int, file.readall().split())
+    return found
+
+
+def reap() -> None:
+    """Notice who has ended; Twisted asks each of its processes instead (2 µs for each, at each end)."""
+    last = 0
+    while True:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if ended is None or ended.si_pid == last:
+            return
+        last = ended.si_pid
+        handler = process.reapProcessHandlers.get(last)
+        if handler is None:
+            os.waitpid(last, os.WNOHANG)
+        else:
+            handler.reapProcess()
+
+
+def _children(pid: int, thread: object) -> str:
+    return f"/proc/{pid}/task/{thread}/children"
+
+
+def _set(value: int) -> bool:
+    library = ctypes.CDLL(None)
+    return hasattr(library, "prctl") and library.prctl(SET_CHILD_SUBREAPER, ctypes.c_ulong(value), 0, 0, 0) == 0
