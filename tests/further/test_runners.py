@@ -58,7 +58,8 @@ def test_a_runner_runs_a_script_or_says_what_is_missing(
             assert kind == "started"
             link.say("stdin", input="6\n")
             output, complaint, code = link.until_stopped()
-            assert (output.split()[-1], complaint, code) == ("42", "", 0)
+            assert (complaint, code) == ("", 0)
+            assert "42" in output.split()  # a terminal shows the input, too, before or after it
         elif kind == "error":
             program = (RECIPES[runner].build or RECIPES[runner].argv)[0]
             assert data["detail"] == f"{program}: command not found"

@@ -351,7 +351,7 @@ class Slow(Immortal):
 class EndingByDescent(Ending):
     """In a daemon that adopts."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         end = adopt()
         if end is None:
             raise SkipTest(
