@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
+
+SESSION_ID_BYTES = 16
+"""128 random bits: it cannot be guessed (RFC 4122 uses 122)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +50,10 @@ class ClientRecord:
     identity: str
     rights: tuple[str, ...]
     you: bool
+
+
+def new_id() -> str:
+    """An id for a session. None begins with a dash: it may stand in a command line, where that is an option."""
+    while (text := secrets.token_urlsafe(SESSION_ID_BYTES)).startswith("-"):
+        pass
+    return text

@@ -5,7 +5,6 @@ This is the state that outlives a connection. It is independent of how messages 
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,13 +15,10 @@ from webshell.errors import BadRequest, LimitReached, NoSuchProcess, NoSuchSessi
 from webshell.limits import Clock, Limits, Timer
 from webshell.messages import Closed, Event, Failed, Presence, Removed, Renamed, Resize, Resized, Start, Started, Stop
 from webshell.process import Process
-from webshell.records import ClientRecord, ProcessRecord, SessionRecord
+from webshell.records import ClientRecord, ProcessRecord, SessionRecord, new_id
 from webshell.runners import Runner
 from webshell.scrollback import Scrollback
 from webshell.target import Child, Target
-
-SESSION_ID_BYTES = 16
-"""128 random bits: it cannot be guessed (RFC 4122 uses 122)."""
 
 REMAINS = 256
 """Removed processes of a session that left something running: as many as a session may have; the oldest are let go."""
@@ -69,13 +65,6 @@ class _Queue:
     waiting: deque[_Waiting] = field(default_factory=deque)
 
 
-def new_id() -> str:
-    """An id for a session. None begins with a dash: it may stand in a command line, where that is an option."""
-    while (text := secrets.token_urlsafe(SESSION_ID_BYTES)).startswith("-"):
-        pass
-    return text
-
-
 class Session:
     """A named set of processes, and who attends it."""
 
@@ -91,7 +80,7 @@ class Session:
         self._attendants: dict[Attendant, None] = {}
         self._queues: dict[str, _Queue] = {}
         self._numbers = 0
-        self._remains: deque[Child] = deque(maxlen=REMAINS)  # of removed processes: they left something running
+        self._remains: list[Child] = []  # of removed processes: they left something running
         self._leaving: Timer | None = None
 
     # ---- what a client does
@@ -192,7 +181,7 @@ class Session:
         del self.processes[number]
         self._house.kept -= 1
         if process.remains is not None:
-            self._remains.append(process.remains)
+            self._remains = [*self._remains, process.remains][-REMAINS:]
         self._tell(Removed(number))
 
     def close(self, reason: str) -> None:

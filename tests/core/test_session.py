@@ -9,7 +9,8 @@ from doubles import FakeClient, World
 
 from webshell.errors import NoSuchSession
 from webshell.grant import Grant, Right
-from webshell.session import NAME_CHARACTERS, REMAINS, new_id
+from webshell.records import new_id
+from webshell.session import NAME_CHARACTERS, REMAINS
 
 ALL = ["manage", "run", "type", "view"]
 

@@ -122,5 +122,5 @@ class SocketTests(TestCase):
         client.abort()
         await client.gone
         await socket.gone
-        self.assertEqual(shell.sockets.count, 0)
+        self.assertEqual(shell.sockets._open, set())
         self.assertIsNone(socket._connection)
