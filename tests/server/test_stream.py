@@ -10,6 +10,8 @@ import time
 import pytest
 from wire import PATIENCE, Server, WireClient
 
+from webshell.limits import Limits
+
 MEGABYTE = 1_000_000
 
 # 64 kB blocks that all differ; the same on both ends of the wire
@@ -167,7 +169,7 @@ def test_the_window_is_never_exceeded_and_an_ack_moves_it(server: Server) -> Non
         client.send({"type": "open", "id": 1})
         client.expect("attached")
         process = start(client, runner="exec", argv=["yes"])
-        window = 256 << 10
+        window = Limits().window
         got = 0
         while got < window:
             frame = client.receive()
