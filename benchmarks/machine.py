@@ -23,10 +23,13 @@ def cpu(pids: Iterable[int]) -> float:
 
 
 def memory(pids: Iterable[int]) -> int:
-    """Bytes that belong to these processes alone and would be free without them, and their share of what is shared."""
+    """Bytes that these processes have written, and their share of those that several have: not the files they map,
+
+    whose share changes when any other program begins or ends.
+    """
     total = 0
     for pid in pids:
-        found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+        found = re.search(r"^Pss_Anon:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
         assert found
         total += int(found[1]) * 1024
     return total

@@ -38,8 +38,6 @@ class Limits:
     queued: int = 256  # starts that wait in one session
     attached: int = 64  # clients of one session
     scrollback: int = SCROLLBACK_BYTES
-    window: int = (
-        224 << 10
-    )  # bytes of output under way: more is no faster, and Ctrl-C leaves at most 0.3 MB
+    window: int = 224 << 10  # bytes of output under way: more is no faster, and Ctrl-C leaves at most 0.3 MB
     linger: float = 86400.0  # seconds that a session outlives its last client
     grace: float = 3.0  # seconds between TERM and KILL

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import re
 from bisect import bisect_right
-from collections import deque
 from operator import itemgetter
 
 from webshell.limits import SCROLLBACK_BYTES
@@ -45,7 +44,7 @@ class Scrollback:
         self.base = 0
         self.end = 0
         self.floor: int | None = 0 if keep else None
-        self._chunks: deque[tuple[int, int, bytes | bytearray]] = deque()  # offset, stream, bytes
+        self._chunks: list[tuple[int, int, bytes | bytearray]] = []  # offset, stream, bytes; short: no deque, 0.7 kB
         self._most = capacity // SPARSE_BYTES + 1
         self._modes = Modes() if terminal else None
 
@@ -96,7 +95,7 @@ class Scrollback:
                 return
             if self._modes is not None:
                 self._modes.feed(bytes(oldest))
-            chunks.popleft()
+            del chunks[0]
             self.base = after
 
     def read(self, offset: int, limit: int) -> tuple[int, bytes]:

@@ -110,7 +110,7 @@ class LocalCase(TestCase):
     async def tearDown(self) -> None:  # type: ignore[override]
         await Deferred.fromCoroutine(self.target.shutdown(0))
         self.assertEqual(descriptors(), self.before)
-        self.assertEqual([pid for pid in zombies() if pid not in self.ended_before], [])
+        await eventually(lambda: not [pid for pid in zombies() if pid not in self.ended_before])
         self.assertEqual([parent.late for parent in self.parents if parent.late], [])
         for parent in self.parents:
             if parent.child is not None:

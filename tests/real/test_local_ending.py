@@ -19,6 +19,7 @@ from twisted.internet.task import Clock, deferLater
 
 from webshell.command import Command, Size
 from webshell.errors import SpawnFailed
+from webshell.targets import adoption
 from webshell.targets.adoption import adopt, adopted
 from webshell.targets.census import Census, Running
 from webshell.targets.ending import Ending as EndingOf
@@ -96,7 +97,7 @@ class Ending(LocalCase):
 
     async def test_a_child_that_shows_neither_marker_nor_session_yet(self) -> None:
         """As between the kernel's two steps of an exec: ``stop`` right after the start must find it all the same."""
-        starting = Running(1234, b"1", os.getpid(), os.getpgrp(), os.getsid(0))
+        starting = Running(1234, b"1", os.getpid(), os.getpgrp(), 0)  # 0: one of another namespace, as in a container
         census = Census(reactor, Path("/nowhere"))
         found = [starting]
         self.patch(census, "take", lambda leader: succeed(found))
@@ -372,6 +373,19 @@ class EndingByDescent(Ending):
         told = self.sh("exit 0")
         self.patch(child(told).family._census, "_in_thread", None)
         self.assertEqual(await told.end(), (0, None, ()))
+
+    async def test_who_forks_without_end_does_not_hold_up_the_reactor(self) -> None:
+        self.patch(adoption, "AT_ONCE", 3)
+        told = self.sh("trap '' HUP; for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; exit 0")
+        orphans = (await told.end())[2]
+        assert len(orphans) == 8
+        for pid in orphans:
+            os.kill(pid, signal.SIGKILL)
+        for pid in orphans:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        adoption.reap()
+        assert len(adopted()) == 5
+        await eventually(lambda: adopted() == [])
 
     async def test_a_number_that_is_anothers_by_now(self) -> None:
         told = self.sh("exit 0")

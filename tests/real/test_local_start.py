@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 import tempfile
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 from real.local_case import LocalCase, Told, child, eventually
 
 from webshell.command import Size
-from webshell.targets import start
+from webshell.targets import spawning, start
 from webshell.targets.chain import by_python, fastest
 from webshell.targets.local import LocalTarget
 from webshell.targets.start import by_chain
@@ -254,14 +254,20 @@ class StartByPython(Start):
         return super().make(start=by_chain(by_python), **options)
 
 
-def test_the_direct_way_is_taken_only_where_all_of_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["library", "platform", "sandbox"])
+def test_the_direct_way_is_taken_only_where_all_of_it_works(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert start.by_posix_spawn() is not None
-
-    def refused() -> None:
-        raise PermissionError(errno.EPERM, "as Docker says it")
-
-    monkeypatch.setattr(start, "unshare", refused)
+    if name == "library":  # the C library of 2018
+        monkeypatch.setattr(spawning, "ADDCHDIR", "posix_spawn_file_actions_addchdir_of_tomorrow")
+    elif name == "platform":
+        monkeypatch.setattr(sys, "platform", "darwin")
+    else:
+        monkeypatch.setattr(start, "_spawn", refused)
     assert start.by_posix_spawn() is None
+
+
+def refused(*_: object) -> int:
+    raise PermissionError(errno.EPERM, "as a sandbox says it")
 
 
 def test_a_daemon_whose_own_directory_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,10 +278,40 @@ def test_a_daemon_whose_own_directory_was_removed(tmp_path: Path, monkeypatch: p
     assert start.by_posix_spawn() is not None
 
 
-def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object) -> None:
-        raise RuntimeError("can't start new thread")
+def spawned(tmp_path: Path, *argv: str, **more: Any) -> tuple[int, str]:
+    output = tmp_path / "output"
+    with output.open("wb") as file:
+        pid = spawning.Spawner().spawn(argv[0], argv, {"A": "ä"}, str(tmp_path), {1: file.fileno()}, **more)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), output.read_text()
 
-    monkeypatch.setattr(threading.Thread, "start", refused)
-    with pytest.raises(OSError, match="temporarily unavailable"):
-        start._spawn_anything(start.Launch("/bin/true", ("true",), "", "/", {}, False), {}, ())
+
+def test_a_spawned_program_has_what_it_was_given_and_nothing_else(tmp_path: Path) -> None:
+    code, said = spawned(tmp_path, "/bin/sh", "-c", 'pwd; printenv A; echo "$1"; exit 3', "sh", "ö")
+    assert (code, said.splitlines()) == (3, [str(tmp_path), "ä", "ö"])
+    number = os.open("/dev/null", os.O_RDONLY)
+    try:
+        os.set_inheritable(number, True)
+        assert spawned(tmp_path, "/usr/bin/test", "-e", f"/dev/fd/{number}")[0] == 0
+        assert spawned(tmp_path, "/usr/bin/test", "-e", f"/dev/fd/{number}", closed=[number])[0] == 1
+    finally:
+        os.close(number)
+
+
+def test_the_signals_of_a_spawned_program_are_those_of_the_default(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN), signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+    try:
+        code, said = spawned(tmp_path, "/bin/sh", "-c", "grep -E '^Sig(Ign|Blk):' /proc/self/status")
+    finally:
+        signal.signal(signal.SIGUSR1, before[0])
+        signal.pthread_sigmask(signal.SIG_SETMASK, before[1])
+    assert (code, said.split()) == (0, ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16])
+
+
+@pytest.mark.parametrize(
+    ("program", "directory", "number"),
+    [("/no/such/program", "/", errno.ENOENT), ("/bin/true", "/no/such", errno.ENOENT), ("/etc", "/", errno.EACCES)],
+)
+def test_what_cannot_be_spawned(program: str, directory: str, number: int) -> None:
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        spawning.Spawner().spawn(program, ("x",), {}, directory, {})
+    assert caught.value.errno == number

@@ -28,15 +28,15 @@ class Family:
         self._census = census
         self._leader = leader
         self._marker = marker.encode()
-        self._session = leader
-        self._groups = {leader}
+        self._session: int | None = leader  # None: the number is no longer its own; 0 is a session of another namespace
+        self._groups: tuple[int, ...] = (leader,)
         self._reaped = False
-        self._known: set[tuple[int, bytes]] = set()
+        self._known: dict[int, bytes] = {}  # of numbers, when they started
         self._zombies: list[Running] = []
 
     def join(self, group: int) -> None:
         """*group* is known to be one of the family's: where the system has no process table nothing else is known."""
-        self._groups.add(group)
+        self._groups = (*self._groups, group)
 
     def reap(self) -> None:
         """The child itself has ended, and its number may be given out again when its process session has ended too."""
@@ -50,17 +50,17 @@ class Family:
         except OSError:
             return self._in_groups()
         if reaped and any(process.pid == self._session for process in processes):
-            self._session = 0  # the number is another's by now, so that none of ours can be left in it
+            self._session = None  # the number is another's by now, so that none of ours can be left in it
         found = {process.pid: process for process in processes if self._has(process)}
         if not found and self._session and _send_group(self._session, 0):
             return [_group(self._session)]  # it forks faster than can be counted
         if reaped and not any(process.session == self._session for process in found.values()):
-            self._session = 0
+            self._session = None
         grown = -1
         while grown != len(found):
             grown = len(found)
             found |= {process.pid: process for process in processes if process.parent in found}
-        self._known = {(process.pid, process.started) for process in found.values()}
+        self._known = {process.pid: process.started for process in found.values()}
         self._zombies = [process for process in found.values() if process.gone]
         return [process for process in found.values() if not process.gone]
 
@@ -86,12 +86,12 @@ class Family:
             (process.pid == self._leader and not self._reaped)  # just started, it has neither marker nor session yet
             or process.marker == self._marker
             or process.session == self._session
-            or (process.pid, process.started) in self._known  # it has lost the parent by which it was found
+            or self._known.get(process.pid) == process.started  # it has lost the parent by which it was found
         )
 
     def _in_groups(self) -> list[Running]:
-        self._groups = {group for group in self._groups if _send_group(group, 0)}
-        return [_group(group) for group in sorted(self._groups)]
+        self._groups = tuple(group for group in sorted({*self._groups}) if _send_group(group, 0))
+        return [_group(group) for group in self._groups]
 
 
 class Ending:

@@ -11,11 +11,8 @@ Measured, to the first byte in a terminal: 1.0 ms, by the chain 2.5, by ``usePTY
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,13 +22,7 @@ from twisted.internet.protocol import ProcessProtocol
 
 from webshell.targets.chain import Chain
 from webshell.targets.reactor import IReactor
-
-CLONE_FS = 0x200
-"""Linux: the calling thread has a working directory of its own from now on."""
-
-
-SIGNALS = tuple(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
-"""What the daemon ignores, its children shall not."""
+from webshell.targets.spawning import Spawner
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +53,16 @@ def by_chain(chain: Chain) -> Start:
 
 def by_posix_spawn() -> Start | None:
     """At once, where the system can do that."""
+    try:
+        spawner = Spawner()
+    except OSError:
+        return None
     inherited = _inherited()
 
     def start(reactor: IReactor, watch: ProcessProtocol, launch: Launch, descriptors: Mapping[int, int]) -> None:
-        _Spawned(reactor, watch, lambda: _spawn_anything(launch, descriptors, inherited))
+        _Spawned(reactor, watch, lambda: _spawn_anything(spawner, launch, descriptors, inherited))
 
-    return start if hasattr(Process, "_trySpawnInsteadOfFork") and _works() else None
+    return start if hasattr(Process, "_trySpawnInsteadOfFork") and _works(spawner) else None
 
 
 class _Spawned(Process):
@@ -84,77 +79,36 @@ class _Spawned(Process):
         return True
 
 
-def _spawn_anything(launch: Launch, descriptors: Mapping[int, int], inherited: Iterable[int]) -> int:
+def _spawn_anything(spawner: Spawner, launch: Launch, descriptors: Mapping[int, int], inherited: Iterable[int]) -> int:
     try:
-        return _in_directory(launch, descriptors, inherited)
+        return _spawn(spawner, launch, descriptors, inherited)
     except OSError as error:
         if error.errno != errno.ENOEXEC:
             raise
     # a script without a first line, which every shell runs by sh (POSIX, execvp)
     script = replace(launch, program="/bin/sh", argv=("sh", launch.program, *launch.argv[1:]), arg0="")
-    return _in_directory(script, descriptors, inherited)
+    return _spawn(spawner, script, descriptors, inherited)
 
 
-def _in_directory(launch: Launch, descriptors: Mapping[int, int], inherited: Iterable[int]) -> int:
-    if launch.directory == _here():
-        return _spawn(launch, descriptors, inherited)
-    result: list[int | OSError] = []
-
-    def spawn() -> None:
-        try:
-            unshare()
-            os.chdir(launch.directory)
-            result.append(_spawn(launch, descriptors, inherited))
-        except OSError as error:
-            result.append(error)
-
-    # posix_spawn cannot change the directory (Python has no name for that), and the daemon's is everybody's: a thread
-    # that shares it with nobody costs 0.2 ms
-    thread = threading.Thread(target=spawn)
-    try:
-        thread.start()
-    except RuntimeError:
-        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
-    thread.join()
-    if isinstance(result[0], OSError):
-        raise result[0]
-    return result[0]
-
-
-def _spawn(launch: Launch, descriptors: Mapping[int, int], inherited: Iterable[int]) -> int:
-    actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in inherited]
-    if launch.terminal:  # the first one that the leader of a process session opens is its controlling terminal
-        actions.append((os.POSIX_SPAWN_OPEN, 0, os.ttyname(descriptors[0]), os.O_RDWR, 0))
-        actions += [(os.POSIX_SPAWN_DUP2, 0, number) for number in (1, 2)]
-    else:
-        actions += [(os.POSIX_SPAWN_DUP2, source, number) for number, source in descriptors.items()]
-    argv = _encoded([launch.arg0 or launch.argv[0], *launch.argv[1:]])
-    return os.posix_spawn(
-        os.fsencode(launch.program), argv, _environment(launch), file_actions=actions, setsid=True, setsigdef=SIGNALS
+def _spawn(spawner: Spawner, launch: Launch, descriptors: Mapping[int, int], inherited: Iterable[int]) -> int:
+    return spawner.spawn(
+        launch.program,
+        (launch.arg0 or launch.argv[0], *launch.argv[1:]),
+        launch.environment,
+        launch.directory,
+        descriptors,
+        terminal=os.ttyname(descriptors[0]) if launch.terminal else "",
+        closed=inherited,
     )
 
 
-def unshare() -> None:
-    """Give the calling thread a working directory of its own.
-
-    :raises OSError: the system does not have that, or does not allow it (Docker's default).
-    """
-    library = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(library, "unshare"):
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    if library.unshare(CLONE_FS):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-def _works() -> bool:
-    """Try it, in a directory that is not the daemon's, in a terminal: what is there is there for all children."""
+def _works(spawner: Spawner) -> bool:
+    """Try it, in a terminal: what is there is there for all children."""
     master, slave = os.openpty()
     try:
-        directory = "/" if _here() != "/" else "/dev"
-        launch = Launch("/bin/sh", ("sh", "-c", ": </dev/tty"), "", directory, {}, terminal=True)
-        pid = _in_directory(launch, dict.fromkeys(range(3), slave), ())
-    except (OSError, NotImplementedError):
+        launch = Launch("/bin/sh", ("sh", "-c", ": </dev/tty"), "", "/", {}, terminal=True)
+        pid = _spawn(spawner, launch, dict.fromkeys(range(3), slave), ())
+    except OSError:
         return False
     else:
         return os.waitpid(pid, 0)[1] == 0
@@ -181,10 +135,3 @@ def _environment(launch: Launch) -> dict[bytes, bytes]:
 
 def _encoded(words: Iterable[str]) -> list[bytes]:
     return [os.fsencode(word) for word in words]
-
-
-def _here() -> str:
-    try:
-        return os.getcwd()
-    except OSError:  # it was removed
-        return ""
