@@ -71,6 +71,7 @@ setup(
         "webshell.child.library.further_link",
         "webshell.cli",
         "webshell.dialects",
+        "webshell.execnet",
         "webshell.static",
         "webshell.targets",
         "webshell.web",
@@ -87,12 +88,14 @@ setup(
     ],
     entry_points={"console_scripts": ["webshell = webshell.cli.main:main"]},
     extras_require={
+        "execnet": ["execnet>=2.1.2,<3"],  # 2.1.2 is the one that the tests know
         "keyring": ["keyring>=25"],
         "test": [
             "pytest>=8.3",
             "pytest-timeout>=2.3",
             "hypothesis>=6.140",
             "coverage>=7.6",
+            "execnet>=2.1.2,<3",
             "wsproto>=1.2",
             "playwright>=1.50",
             "docutils>=0.21",

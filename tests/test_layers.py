@@ -34,7 +34,7 @@ LAYERS: dict[int, tuple[str, ...]] = {
     # where everything is joined
     7: ("service", "service_further"),
     # what is started
-    8: ("tap", "__main__", "cli"),
+    8: ("tap", "__main__", "cli", "execnet"),
     # what runs in a child: it must work without us
     9: ("child",),
 }
