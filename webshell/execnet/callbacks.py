@@ -2,7 +2,8 @@
 
 They work on any gateway of execnet 2.1.2. Its own ``Channel.setcallback`` tells the end, but not the error; it is
 called here, and two faults of it are kept from happening: after an exception in a callback ``waitclose()`` raises a
-``str``, and an exception at the endmarker ends the whole gateway. """
+``str``, and an exception at the endmarker ends the whole gateway.
+"""
 
 from __future__ import annotations
 
