@@ -153,7 +153,9 @@ def test_one_module_at_each_end_knows_autobahn() -> None:
     assert [name for name in sorted(LAYER) if "autobahn" in theirs(name)] == ["cli.transport", "web.websocket"]
 
 
-@pytest.mark.parametrize("name", ["cli.client", "cli.outbox", "cli.address", "cli.terminal", "cli.trouble"])
+@pytest.mark.parametrize(
+    "name", ["cli.client", "cli.outbox", "cli.address", "cli.terminal", "cli.tokens", "cli.trouble", "cli.trust"]
+)
 def test_the_commands_protocol_is_plain_python(name: str) -> None:
     assert theirs(name) <= sys.stdlib_module_names
 

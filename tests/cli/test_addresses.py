@@ -14,8 +14,9 @@ from webshell.cli.address import Address, parse_address
 from webshell.cli.main import parsed
 from webshell.cli.terminal import parse_key, typed_and_answered
 from webshell.cli.tokens import TOKEN_BYTES, find_token
-from webshell.cli.transport import Door, Trust, parse_pin
+from webshell.cli.transport import Door
 from webshell.cli.trouble import Asked
+from webshell.cli.trust import Trust, parse_pin
 
 HERE = Address(False, "localhost", 8080)
 

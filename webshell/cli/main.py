@@ -13,6 +13,7 @@ from webshell import __version__
 from webshell.cli.address import parse_address
 from webshell.cli.tokens import find_token
 from webshell.cli.trouble import Trouble
+from webshell.cli.trust import Trust, pins
 
 COMMANDS = {"run": "run", "attach": "attach", "ls": "ls", "kill": "kill"}
 """The module of each command; it is imported when it is asked for."""
@@ -129,7 +130,7 @@ def _run(options: argparse.Namespace, address: Any, token: str) -> int:
     from twisted.internet import reactor  # importing it installs it
     from twisted.internet.defer import Deferred
 
-    from webshell.cli.transport import Door, Trust, pins
+    from webshell.cli.transport import Door
 
     command = importlib.import_module(f"webshell.cli.{COMMANDS[options.what]}").command
     door = Door(reactor, address, token, Trust(options.ca_file, pins(options.pin)), plain=options.plain)

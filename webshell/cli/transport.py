@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +23,7 @@ from zope.interface import implementer
 from webshell.cli.address import Address
 from webshell.cli.client import SUBPROTOCOL, Client, Frame
 from webshell.cli.trouble import Asked, Refused, Trouble
+from webshell.cli.trust import Trust, check_clear, fingerprint
 
 CONNECT_SECONDS = 20.0
 """For TCP, TLS and the handshake, each; a server that answers at all does so in less."""
@@ -35,8 +34,6 @@ PONG_SECONDS = 20.0
 
 LARGEST_BYTES = 16 << 20
 """Of one message of the server; it sends 64 kB at a time, and lists of some hundred kB."""
-
-PIN = re.compile(r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}")
 
 ANSWERS = {
     400: "the server does not speak webshell.v1; is this its address?",
@@ -53,31 +50,6 @@ ANSWERS = {
 
 PASSING = {429, 502, 503, 504}
 """What may be over when one tries again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """Whom to believe that it is the server.
-
-    :ivar authorities: a PEM file with certificates; empty: those that the system trusts.
-    :ivar pins: SHA-256 fingerprints of certificates, as ``AA:BB:…``. Without a file nobody else need vouch.
-    """
-
-    authorities: str = ""
-    pins: tuple[str, ...] = ()
-
-
-def parse_pin(text: str) -> str:
-    """A fingerprint as the daemon and browsers print it; ``openssl``'s prefix and lower case are fine.
-
-    :raises Asked: it is none.
-    """
-    pin = text.rpartition("=")[2].strip().upper()
-    if re.fullmatch(r"[0-9A-F]{64}", pin):
-        pin = ":".join(re.findall("..", pin))
-    if not PIN.fullmatch(pin):
-        raise Asked(f"{text}: not the SHA-256 fingerprint of a certificate, which is 32 pairs of hexadecimal digits")
-    return pin
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -111,8 +83,8 @@ class _Pinned:
             return chained
         wanted = (IPAddress_ID if isIPAddress(self._host) or isIPv6Address(self._host) else DNS_ID)(self._host)
         verify_service_identity(extract_patterns(certificate), [wanted], [])
-        digest = hashlib.sha256(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)).hexdigest().upper()
-        return chained and ":".join(re.findall("..", digest)) in self._trust.pins
+        digest = hashlib.sha256(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)).digest()
+        return chained and fingerprint(digest) in self._trust.pins
 
 
 def tls_options(host: str, trust: Trust) -> Any:
@@ -137,16 +109,6 @@ def tls_options(host: str, trust: Trust) -> Any:
     return _Pinned(options, host, trust) if trust.pins else options
 
 
-def stays_here(address: Address) -> bool:
-    """Whether what is said to *address* does not leave this machine."""
-    if address.socket or address.host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address.host).is_loopback
-    except ValueError:
-        return False
-
-
 class Door:
     """Opens connections to one server.
 
@@ -155,10 +117,7 @@ class Door:
 
     def __init__(self, reactor: Any, address: Address, token: str, trust: Trust, *, plain: bool = False) -> None:
         """:param plain: the token may travel where others can read it."""
-        if token and not (address.secure or plain or stays_here(address)):
-            raise Asked(
-                f"{address}: the token would be readable on the way: use https, or --plain if nobody else is there"
-            )
+        check_clear(address, token, plain, "--plain")
         self.address = address
         self.token = token
         self._reactor = reactor
@@ -292,11 +251,3 @@ class Socket(WebSocketClientProtocol):
     def leave(self) -> None:
         """Close it."""
         self.sendClose(1000)
-
-
-def pins(texts: Sequence[str]) -> tuple[str, ...]:
-    """All fingerprints.
-
-    :raises Asked: one is none.
-    """
-    return tuple(parse_pin(text) for text in texts)
