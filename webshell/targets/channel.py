@@ -35,6 +35,9 @@ WRITE_BYTES = 1 << 16
 PIPE_BYTES = 1 << 20
 """A flooding pipe's size, where the system allows it; others stay at the kernel's 64 kB."""
 
+TOLD_BYTES = 1 << 15
+"""Of a backlog, taken before that is told: a terminal takes 4 kB at a time, and telling costs as much as writing."""
+
 TERMINAL_READ_BYTES = 4095
 """All that a terminal hands out at a time: where there is so much, there may be a flood."""
 
@@ -69,7 +72,7 @@ class Channel:
 
     __slots__ = (
         "_closing", "_descriptor", "_flood_bytes", "_floods", "_held", "_limit", "_pipe", "_queue", "_reactor", "_took",
-        "_wrote",
+        "_untold", "_wrote",
     )  # fmt: skip
 
     def __init__(
@@ -95,6 +98,7 @@ class Channel:
         self._limit = PIPE_HELD_BYTES if pipe else TERMINAL_HELD_BYTES
         self._flood_bytes = _READ_BYTES if pipe else TERMINAL_READ_BYTES
         self._queue = bytearray()
+        self._untold = 0  # bytes of the queue that the kernel took
         self._closing = False
         self._floods = floods
         self._held: _Held | None = None
@@ -193,17 +197,20 @@ class Channel:
     def doWrite(self) -> None:
         """The kernel takes input again."""
         try:
-            count = os.write(self._descriptor, self._queue[:WRITE_BYTES])
+            with memoryview(self._queue) as queue, queue[:WRITE_BYTES] as piece:
+                count = os.write(self._descriptor, piece)
         except BlockingIOError:
             return
         except OSError:  # nobody will ever read it
             count = len(self._queue)
         del self._queue[:count]
+        self._untold += count
         if not self._queue:
             self._reactor.removeWriter(self)
             if self._closing:
                 self.close()
-        if count:
+        if self._untold >= TOLD_BYTES or not self._queue:
+            self._untold = 0
             self._took()
 
     def connectionLost(self, reason: Failure) -> None:
