@@ -19,12 +19,12 @@ LAYERS: dict[int, tuple[str, ...]] = {
     # pure parts: Start to Command, bytes with offsets, codecs
     1: (
         *("runners", "recipes", "workplace", "further"),
-        *("modes", "scrollback", "gather", "intake", "cursor", "channels", "dialects"),
+        *("modes", "scrollback", "gather", "intake", "feed", "ended", "cursor", "channels", "dialects"),
     ),
     # the state
-    2: ("process", "session", "sessions"),
+    2: ("house", "process", "session", "sessions"),
     # one client's end
-    3: ("connection",),
+    3: ("connection", "readers", "executions"),
     # places; here Twisted begins
     4: ("targets",),
     # the web

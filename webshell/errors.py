@@ -68,3 +68,43 @@ class InputFull(WebshellError):
     """More input is under way than the process has taken and the limit allows."""
 
     code = "input-full"
+
+
+class OutOfOrder(WebshellError):
+    """Input that begins behind what was accepted."""
+
+    code = "out-of-order"
+
+
+class OutOfRange(WebshellError):
+    """Output that is not kept any more, or that does not exist yet.
+
+    :ivar base: the first byte that there is.
+    :ivar end: the one after the last.
+    """
+
+    code = "out-of-range"
+
+    def __init__(self, base: int, end: int) -> None:
+        super().__init__(f"output is here from {base} to {end}: nothing before and nothing after that can be read")
+        self.base = base
+        self.end = end
+
+
+class Occupied(WebshellError):
+    """Somebody else reads this already."""
+
+    code = "occupied"
+
+
+class Gone(WebshellError):
+    """What was asked for existed, and has been cleaned up.
+
+    :ivar exit: how the process ended, as Python says it: a negative signal number or an exit code; None: not known.
+    """
+
+    code = "gone"
+
+    def __init__(self, text: str, exit: int | None) -> None:
+        super().__init__(text)
+        self.exit = exit

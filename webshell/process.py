@@ -11,6 +11,7 @@ from webshell.channels import Channels
 from webshell.command import Size
 from webshell.cursor import Cursor, Listener
 from webshell.errors import WrongState
+from webshell.feed import Feed, Offer
 from webshell.intake import Intake
 from webshell.messages import Exited, Gap, Kind, Output, Taken
 from webshell.records import ProcessRecord
@@ -31,8 +32,8 @@ class Process:
     """A child in its session. It is the child's :class:`webshell.target.Parent`."""
 
     __slots__ = (
-        "_braked", "_cursors", "_flowing", "_intake", "_on_exit", "_result", "_typist", "channels", "child", "line",
-        "name", "now", "number", "remains", "runner", "scrollback", "size", "started",
+        "_braked", "_cursors", "_flowing", "_intake", "_marks", "_on_exit", "_result", "_typist", "channels", "child",
+        "feed", "line", "name", "now", "number", "remains", "runner", "scrollback", "size", "started",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +67,8 @@ class Process:
         """The running child; None before it starts and after it has ended."""
         self.remains: Child | None = None
         """The exited child, if it left something running."""
+        self.feed = Feed()  # what is sent by offset
+        self._marks: dict[int, int] = {}  # by stream, offset in it: what readers by offset have acknowledged
         self._on_exit = on_exit
         self._result: Exited | None = None
         self._intake = Intake()
@@ -101,6 +104,7 @@ class Process:
         if child is None:
             return
         self._intake.advance(child)  # whether or not the one that it was from is here
+        self.feed.pour(child, self._intake.write)
         listeners = tuple(self._cursors)
         counts = {client: self._intake.due(client) for client in {one.client for one in listeners} - {""}}
         for listener in listeners:
@@ -118,6 +122,7 @@ class Process:
         self.child = None
         self._result = Exited(self.number, exit_code, signal, survivors, max(0.0, self.now() - self.started))
         self.channels.end()
+        self.feed.close(WrongState(f"process {self.number} has exited"))
         for cursor in tuple(self._cursors.values()):
             self._serve(cursor)
         self._settle()
@@ -218,6 +223,26 @@ class Process:
         """How many bytes of *listener*'s input the child has taken."""
         return self._intake.taken(listener.client)
 
+    def offer(self, offer: Offer) -> None:
+        """Input by offset: accept it as there is room, and answer then.
+
+        :raises InputFull: too much waits already.
+        :raises WrongState: the process has exited.
+        """
+        child = self.living()
+        self.feed.add(offer)
+        self.feed.pour(child, self._intake.write)
+
+    def mark(self, stream: int, offset: int) -> None:
+        """A reader by offset has consumed *stream* up to *offset*; nothing behind that is dropped for others' sake."""
+        self._marks[stream] = offset
+        self._settle()
+
+    def unmark(self, stream: int) -> None:
+        """No reader by offset wants *stream* any more."""
+        self._marks.pop(stream, None)
+        self._settle()
+
     # ---- the brake
 
     def _answers(self, listener: Listener) -> bool:
@@ -257,8 +282,9 @@ class Process:
         """With keep="all", drop what at least one listener has consumed: it would rather be paused than lose more."""
         if self.scrollback.floor is None:
             return
+        marked = (self.scrollback.place(*mark) for mark in self._marks.items())
         consumed = (c.offset if c.listener.window is None else c.acknowledged for c in self._cursors.values())
-        self.scrollback.release(max(consumed, default=0))
+        self.scrollback.release(min(marked) if self._marks else max(consumed, default=0))
 
     def _settle(self) -> None:
         """Note who flows, and hold the child back exactly while nobody who listens can take more."""

@@ -9,6 +9,7 @@ from operator import itemgetter
 
 from webshell.limits import SCROLLBACK_BYTES
 from webshell.modes import Modes
+from webshell.target import STDERR, STDOUT
 
 PIECE_BYTES = 4096
 """Smaller pieces are joined up to this size: what a process writes byte by byte must not cost an object a byte."""
@@ -24,6 +25,9 @@ SAFE_SEARCH_BYTES = 4096
 
 _SAFE = re.compile(rb"\n|\x1b")
 
+_Chunk = tuple[int, int, bytes | bytearray, int]
+"""Offset, stream, bytes, and how many bytes of standard error came before it."""
+
 
 class Scrollback:
     """A ring of bytes in two streams that are counted together.
@@ -32,7 +36,7 @@ class Scrollback:
     :ivar end: the offset after the newest: the number of bytes ever added.
     """
 
-    __slots__ = ("_chunks", "_modes", "_most", "base", "capacity", "end", "floor")
+    __slots__ = ("_chunks", "_errors", "_modes", "_most", "base", "capacity", "end", "floor")
 
     def __init__(self, capacity: int = SCROLLBACK_BYTES, *, terminal: bool = False, keep: bool = False) -> None:
         """
@@ -44,7 +48,8 @@ class Scrollback:
         self.base = 0
         self.end = 0
         self.floor: int | None = 0 if keep else None
-        self._chunks: list[tuple[int, int, bytes | bytearray]] = []  # offset, stream, bytes; short: no deque, 0.7 kB
+        self._chunks: list[_Chunk] = []  # short: no deque, 0.7 kB
+        self._errors = 0  # bytes of standard error ever added
         self._most = capacity // SPARSE_BYTES + 1
         self._modes = Modes() if terminal else None
 
@@ -65,16 +70,19 @@ class Scrollback:
         self.end += size
         chunks = self._chunks
         if size < PIECE_BYTES:
-            _, last_stream, last = chunks[-1] if chunks else (0, 0, b"")
+            _, last_stream, last, _ = chunks[-1] if chunks else (0, 0, b"", 0)
             if type(last) is bytearray and last_stream == stream and len(last) + size <= PIECE_BYTES:
                 last += data
             else:
-                chunks.append((start, stream, bytearray(data)))
+                chunks.append((start, stream, bytearray(data), self._errors))
         elif size <= CHUNK_BYTES:
-            chunks.append((start, stream, data))
+            chunks.append((start, stream, data, self._errors))
         else:
             for at in range(0, size, CHUNK_BYTES):
-                chunks.append((start + at, stream, data[at : at + CHUNK_BYTES]))
+                before = self._errors + (at if stream == STDERR else 0)
+                chunks.append((start + at, stream, data[at : at + CHUNK_BYTES], before))
+        if stream != STDOUT:
+            self._errors += size
         if self.end - self.base > self.capacity or len(chunks) > self._most:
             self._trim()
 
@@ -102,11 +110,36 @@ class Scrollback:
         """The stream and up to *limit* bytes from *offset*, which must be kept: ``base <= offset < end``."""
         if not self.base <= offset < self.end:
             raise IndexError(f"offset {offset} is not in {self.base}..{self.end}")
-        start, stream, chunk = self._chunks[self._index(offset)]
+        start, stream, chunk, _ = self._chunks[self._index(offset)]
         at = offset - start
         if at == 0 and len(chunk) <= limit and type(chunk) is bytes:
             return stream, chunk
         return stream, bytes(chunk[at : at + limit])
+
+    def span(self, stream: int) -> tuple[int, int]:
+        """What is kept of *stream*, counted by itself: the offset of its oldest byte, and the one after its newest."""
+        errors = self._chunks[0][3] if self._chunks else self._errors
+        return (errors, self._errors) if stream == STDERR else (self.base - errors, self.end - self._errors)
+
+    def place(self, stream: int, offset: int) -> int:
+        """Where the byte is that has *offset* in *stream*'s own count; one that is not there yet: at the end."""
+        base, end = self.span(stream)
+        if offset >= end:
+            return self.end
+        own = _of_errors if stream == STDERR else _of_output
+        chunk = self._chunks[max(0, bisect_right(self._chunks, offset, key=own) - 1)]
+        return chunk[0] + max(base, offset) - own(chunk)
+
+    def tail(self, stream: int, limit: int) -> bytes:
+        """Up to *limit* of the last bytes that are kept of *stream*."""
+        pieces: list[bytes] = []
+        for _, of, data, _ in reversed(self._chunks):
+            if of == stream:
+                pieces.append(bytes(data[-limit:]))
+                limit -= len(pieces[-1])
+                if limit <= 0:
+                    break
+        return b"".join(reversed(pieces))
 
     def _index(self, offset: int) -> int:
         return bisect_right(self._chunks, offset, key=itemgetter(0)) - 1
@@ -119,7 +152,7 @@ class Scrollback:
         if self.base == 0:
             return 0, ""
         head = b""
-        for _, _, chunk in self._chunks:
+        for _, _, chunk, _ in self._chunks:
             head += chunk[:SAFE_SEARCH_BYTES]
             if len(head) >= SAFE_SEARCH_BYTES:
                 break
@@ -135,3 +168,11 @@ class Scrollback:
         modes = copy.deepcopy(self._modes)  # what is skipped may end a sequence that was cut
         modes.feed(head[:skip])
         return self.base + skip, modes.restore()
+
+
+def _of_errors(chunk: _Chunk) -> int:
+    return chunk[3]
+
+
+def _of_output(chunk: _Chunk) -> int:
+    return chunk[0] - chunk[3]

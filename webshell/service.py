@@ -28,6 +28,7 @@ from webshell.targets.local import LocalTarget
 from webshell.targets.precedence import Precedence
 from webshell.web.access import Authorize, Gate, Policy, embedded_policy, login_policy, open_policy
 from webshell.web.credentials import Credentials, Passwords, Throttle
+from webshell.web.exec.routes import input_limit
 from webshell.web.files.places import files_limit
 from webshell.web.hosts import Rules
 from webshell.web.limits import LimitedSite
@@ -70,13 +71,14 @@ class Shell:
             )
         except FileNotFoundError as error:
             raise StartError(str(error)) from None
-        self._arrivals = tree.arrivals
+        self._tree = tree
         self.joined.add_routes(tree)
         self.resource = Gate(tree, self.joined.policy(policy), self.joined.public)
 
     def body_limit(self, method: bytes, path: bytes) -> int:
         """How large a body may be, where the site is ours."""
-        return files_limit(self.sessions, method, path) or self.joined.body_limit(method, path)
+        limit = files_limit(self.sessions, method, path) or input_limit(self._tree.executions, method, path)
+        return limit or self.joined.body_limit(method, path)
 
     def stop(self) -> Deferred[None]:
         """Tell clients, end sessions and children, leave nothing; asked again, with no more grace."""
@@ -91,7 +93,7 @@ class Shell:
     async def _stop(self) -> None:
         gone = self.sockets.close(CLOSE_SECONDS)
         self.sessions.close("the server is stopping")
-        self._arrivals.close()
+        self._tree.arrivals.close()
         await self.target.shutdown(self._grace)
         await gone
 

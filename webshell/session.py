@@ -6,19 +6,19 @@ This is the state that outlives a connection. It is independent of how messages 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from webshell.cursor import Attendant
+from webshell.ended import End, exit_number
 from webshell.errors import BadRequest, LimitReached, NoSuchProcess, NoSuchSession, WebshellError, WrongState
-from webshell.limits import Clock, Limits, Timer
+from webshell.house import House
+from webshell.limits import Timer
 from webshell.messages import Closed, Event, Failed, Presence, Removed, Renamed, Resize, Resized, Start, Started, Stop
 from webshell.process import Process
 from webshell.records import ClientRecord, ProcessRecord, SessionRecord, new_id
-from webshell.runners import Runner
 from webshell.scrollback import Scrollback
-from webshell.target import Child, Target
+from webshell.target import Child
 
 REMAINS = 256
 """Removed processes of a session that left something running: as many as a session may have; the oldest are let go."""
@@ -27,34 +27,12 @@ NAME_CHARACTERS = 256
 """The longest name of a session or process; a command line is cut to it."""
 
 
-class House(Protocol):
-    """What a session needs of the directory that it stands in."""
-
-    target: Target
-    limits: Limits
-    clock: Clock
-    now: Callable[[], float]
-    kept: int
-    """Processes in all sessions together, exited ones included."""
-    running: int
-    """Those of them that run, and those of ended sessions that are still ending."""
-
-    def runner(self, name: str) -> Runner:
-        """The runner of that *name*; raises BadRequest."""
-
-    def check_room(self) -> None:
-        """Raise LimitReached if no process may be added."""
-
-    def forget(self, session: Session) -> None:
-        """*session* has ended."""
-
-
 @dataclass(slots=True)
 class _Waiting:
     """A start whose turn has not come."""
 
     start: Start
-    attendant: Attendant
+    attendant: Attendant | None
 
 
 @dataclass(slots=True)
@@ -78,6 +56,7 @@ class Session:
         self.closed = False
         self._house = house
         self._attendants: dict[Attendant, None] = {}
+        self._guests: set[object] = set()
         self._queues: dict[str, _Queue] = {}
         self._numbers = 0
         self._remains: list[Child] = []  # of removed processes: they left something running
@@ -92,9 +71,7 @@ class Session:
 
     def attach(self, attendant: Attendant, offsets: Mapping[int, int]) -> tuple[ProcessRecord, ...]:
         """*attendant* listens from now on; :meth:`resume` begins to tell it. Returns what there is."""
-        if self._leaving is not None:
-            self._leaving.cancel()
-            self._leaving = None
+        self._stay()
         self._attendants[attendant] = None
         for number, process in self.processes.items():
             process.attach(attendant, offsets.get(number, 0))
@@ -110,11 +87,23 @@ class Session:
         self._part(attendant)
         if self._attendants:
             self._presence()
-        elif not self.closed:
-            self.leave()
+        self.leave()
+
+    def welcome(self, guest: object) -> None:
+        """*guest* listens to a process only: it is not told of, but the session does not end while it is here."""
+        self._stay()
+        self._guests.add(guest)
+
+    def dismiss(self, guest: object) -> None:
+        """*guest* has left."""
+        self._guests.discard(guest)
+        self.leave()
 
     def leave(self) -> None:
-        """Nobody is attached: the session ends when nobody comes for its linger time."""
+        """If nobody is here, the session ends when nobody comes for its linger time."""
+        if self._attendants or self._guests or self.closed:
+            return
+        self._stay()
         if self.linger:
             self._leaving = self._house.clock.callLater(self.linger, self._abandoned)
         else:
@@ -135,15 +124,15 @@ class Session:
         except KeyError:
             raise NoSuchProcess(f"there is no process {number} in this session") from None
 
-    def start(self, start: Start, attendant: Attendant) -> None:
-        """Start a process, or let it wait in its queue; everybody attached is told when it starts."""
+    def start(self, start: Start, attendant: Attendant | None = None) -> Process | None:
+        """Start a process, or let it wait in its queue: None; everybody attached is told when it starts."""
         queue = self._queues.get(start.queue)
         if queue is None:
-            self._spawn(start, attendant)
-        elif sum(len(other.waiting) for other in self._queues.values()) >= self._house.limits.queued:
+            return self._spawn(start, attendant)
+        if sum(len(other.waiting) for other in self._queues.values()) >= self._house.limits.queued:
             raise LimitReached(f"{self._house.limits.queued} commands are waiting already, the limit")
-        else:
-            queue.waiting.append(_Waiting(start, attendant))
+        queue.waiting.append(_Waiting(start, attendant))
+        return None
 
     def stop(self, stop: Stop) -> None:
         """End a process and all that it started, or what is left of one that has exited."""
@@ -153,7 +142,7 @@ class Session:
             raise WrongState(f"process {stop.process} has exited, and nothing of it is left")
         child.stop(self.grace if stop.grace is None else stop.grace, stop.hangup)
 
-    def resize(self, resize: Resize, attendant: Attendant) -> None:
+    def resize(self, resize: Resize, attendant: Attendant | None = None) -> None:
         """Set a terminal's size; the others are told."""
         process = self.process(resize.process)
         child = process.living()
@@ -179,7 +168,7 @@ class Session:
         if process.running:
             raise WrongState(f"process {number} is still running: stop it first")
         del self.processes[number]
-        self._house.kept -= 1
+        self._house.removed(process)
         if process.remains is not None:
             self._remains = [*self._remains, process.remains][-REMAINS:]
         self._tell(Removed(number))
@@ -189,13 +178,14 @@ class Session:
         if self.closed:
             return
         self.closed = True
-        if self._leaving is not None:
-            self._leaving.cancel()
-            self._leaving = None
+        self._stay()
         unanswered = [one for queue in self._queues.values() for one in queue.waiting if one.start.id is not None]
         self._queues.clear()
         self._house.forget(self)
-        self._house.kept -= len(self.processes)
+        for number, process in self.processes.items():
+            if process.running:
+                self._house.ended.note(self.id, number, End(self.owner, None))
+            self._house.removed(process)
         for child in (*(process.child or process.remains for process in self.processes.values()), *self._remains):
             if child is not None:
                 child.stop(self.grace)
@@ -209,6 +199,8 @@ class Session:
 
     def _ended(self, process: Process) -> None:
         self._house.running -= 1
+        record = process.record()
+        self._house.ended.note(self.id, process.number, End(self.owner, exit_number(record.exit_code, record.signal)))
         for name, queue in tuple(self._queues.items()):
             if queue.running == process.number:
                 self._next(name, queue)
@@ -219,12 +211,17 @@ class Session:
         self._leaving = None
         self.close(f"nobody was here for {self.linger:g} seconds")
 
+    def _stay(self) -> None:
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+
     def _part(self, attendant: Attendant) -> None:
         self._attendants.pop(attendant, None)
         for process in self.processes.values():
             process.detach(attendant)
 
-    def _spawn(self, start: Start, attendant: Attendant) -> None:
+    def _spawn(self, start: Start, attendant: Attendant | None) -> Process:
         house = self._house
         if self.closed:
             raise NoSuchSession("the session has ended")
@@ -256,6 +253,7 @@ class Session:
             other.deliver(Started(process.record(other), start.id if other is attendant else None))
         for other in tuple(self._attendants):
             process.resume(other)
+        return process
 
     def _make_room(self) -> None:
         limits = self._house.limits
@@ -278,7 +276,7 @@ class Session:
         self._queues.pop(name, None)  # not there if the session has ended
 
     def _refuse(self, waiting: _Waiting, error: WebshellError) -> None:
-        if waiting.attendant in self._attendants:
+        if waiting.attendant is not None and waiting.attendant in self._attendants:
             waiting.attendant.deliver(Failed(error.code, str(error), waiting.start.id))
 
     def _tell(self, event: Event, but: Attendant | None = None) -> None:

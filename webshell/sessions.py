@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 
+from webshell.ended import Ended
 from webshell.errors import BadRequest, LimitReached, NoSuchSession
 from webshell.grant import Grant
 from webshell.limits import Clock, Limits
+from webshell.process import Process
 from webshell.records import SessionRecord
 from webshell.runners import Runner
 from webshell.session import NAME_CHARACTERS, Session
@@ -39,6 +41,9 @@ class Sessions:
         """Different after each restart, so that a client knows why its session is gone."""
         self.uploads: Uploads | None = None
         """Who takes uploads, if anybody does."""
+        self.ended = Ended()
+        self.on_removed: Callable[[Process], None] | None = None
+        """Who wants to know that a process is no session's any more."""
         self.kept = 0
         self.running = 0
         self._sessions: dict[str, Session] = {}
@@ -64,6 +69,10 @@ class Sessions:
             raise NoSuchSession("there is no such session: it has ended, or the server was restarted")
         return session
 
+    def known(self, session_id: str) -> Session | None:
+        """The session of that id, whoever asks."""
+        return self._sessions.get(session_id)
+
     def visible(self, grant: Grant) -> tuple[SessionRecord, ...]:
         """The sessions that are the grant's business."""
         return tuple(session.record() for session in self._sessions.values() if grant.may_see(session.owner))
@@ -84,6 +93,12 @@ class Sessions:
             raise LimitReached(f"{self.limits.all_processes} processes are kept already, the limit: remove some")
         if self.running >= self.limits.running:
             raise LimitReached(f"{self.limits.running} processes are running already, the limit: stop one first")
+
+    def removed(self, process: Process) -> None:
+        """*process* is no session's any more."""
+        self.kept -= 1
+        if self.on_removed is not None:
+            self.on_removed(process)
 
     def forget(self, session: Session) -> None:
         """*session* has ended."""

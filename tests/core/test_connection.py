@@ -230,7 +230,7 @@ def test_every_error_has_a_code_of_the_protocol() -> None:
     codes = {error.code for error in WebshellError.__subclasses__() if error.__module__ == "webshell.errors"}
     assert codes == {
         "bad-request", "unknown-type", "not-allowed", "no-session", "no-process", "wrong-state", "spawn-failed",
-        "limit", "input-full", "upload-failed",
+        "limit", "input-full", "upload-failed", "out-of-order", "out-of-range", "occupied", "gone",
     }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from web.web_wire import BEARER, TOKEN, UPGRADE, World, parsed
 
 from webshell.certificate import ensure_certificate
 from webshell.web.channel import LINGER_BYTES
-from webshell.web.limits import LARGE_BODIES, LimitedSite
+from webshell.web.limits import HELD_BODIES, LARGE_BODIES, LimitedSite
 
 reactor: Any = installed
 HEAD = f"Host: localhost:8080\r\nAuthorization: Bearer {TOKEN}\r\n"
@@ -107,10 +107,11 @@ def test_limits_by_path(no_files: list[object]) -> None:
     assert no_files == []
 
 
-def test_an_address_may_send_so_many_large_bodies_at_once() -> None:
-    world = World(settings={"body_limit": lambda method, path: 1 << 20})
+@pytest.mark.parametrize(("limit", "most"), [(8 << 20, LARGE_BODIES), (4 << 20, HELD_BODIES)])
+def test_an_address_may_send_so_many_large_bodies_at_once(limit: int, most: int) -> None:
+    world = World(settings={"body_limit": lambda method, path: limit})
     head = f"POST /api HTTP/1.1\r\n{HEAD}".encode()
-    sizes = [b"Content-Length: 200000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"] * (LARGE_BODIES // 2)
+    sizes = [b"Content-Length: 200000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"] * (most // 2)
     wires = [world.wire() for _ in sizes]
     for wire, size in zip(wires, sizes, strict=True):
         wire.send(head + size)

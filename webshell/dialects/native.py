@@ -139,7 +139,11 @@ def _seconds(members: Members, name: str, most: float = math.inf) -> float | Non
     return float(min(value, 1e9))
 
 
-def _size(members: Members, default: Size | None = None) -> Size:
+def read_size(members: Members, default: Size | None = None) -> Size:
+    """The size of a terminal that *members* tell.
+
+    :raises BadRequest: they do not.
+    """
     rows = members.get("rows", default and default.rows)
     cols = members.get("cols", default and default.cols)
     if type(rows) is not int or type(cols) is not int:
@@ -202,7 +206,11 @@ def _input(frame: bytes) -> m.Request:
     return m.Input(process, kind, frame[_OUTPUT.size :])
 
 
-def _start(members: Members, request_id: m.RequestId) -> m.Request:
+def read_start(members: Members, request_id: m.RequestId = None) -> m.Start:
+    """What *members* ask to be started.
+
+    :raises BadRequest: one is missing or of the wrong kind.
+    """
     pty = members.get("pty")
     if pty is not None and not isinstance(pty, bool):
         raise BadRequest("'pty' must be true or false")
@@ -213,7 +221,7 @@ def _start(members: Members, request_id: m.RequestId) -> m.Request:
         cwd=_text(members, "cwd", longest=4096),
         env=_environment(members),
         pty=pty,
-        size=_size(members, Size()),
+        size=read_size(members, Size()),
         keep=_choice(members, "keep", ("tail", "all"), "tail"),
         name=_text(members, "name", longest=4096),
         queue=_text(members, "queue", longest=64),
@@ -239,10 +247,10 @@ _REQUESTS: Mapping[str, Callable[[Members, m.RequestId], m.Request]] = {
     "ping": lambda d, i: m.Ping(i),
     "remove": lambda d, i: m.Remove(_process(d), i),
     "rename": lambda d, i: m.Rename(_text(d, "name", None, 4096), None if d.get("process") is None else _process(d), i),
-    "resize": lambda d, i: m.Resize(_process(d), _size(d), i),
+    "resize": lambda d, i: m.Resize(_process(d), read_size(d), i),
     "seen": lambda d, i: m.Seen(_process(d), _text(d, "channel", None, 64), _integer(d, "count"), i),
     "signal": lambda d, i: m.Signal(_process(d), _choice(d, "signal", sorted(SIGNALS), None), i),
-    "start": _start,
+    "start": read_start,
     "stop": lambda d, i: m.Stop(_process(d), _seconds(d, "grace", MAX_GRACE), i),
     "tell": lambda d, i: m.Tell(_process(d), _text(d, "channel", None, 64), _text(d, "text", None).encode(), i),
     "upload": lambda d, i: m.Upload(parcel(d.get("directory")), None if "user" not in d else _text(d, "user"), i),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Coroutine, Mapping, Sequence
 from html import escape
@@ -108,6 +109,12 @@ def refusal(error: WebshellError) -> Refused:
     return Refused(str(error)) if isinstance(error, NotAllowed) else Malformed(str(error))
 
 
+def wants_json(request: Request) -> bool:
+    """Whether a program asks, which is told errors as JSON: the process API's clients."""
+    steps = request.path.split(b"/")
+    return b"exec" in steps[-3:] or steps[-1] == b"popen"
+
+
 def wants_html(request: Request) -> bool:
     """Whether a person with a browser is going to read the answer."""
     return any(b"text/html" in value for value in request.requestHeaders.getRawHeaders(b"accept", []))
@@ -139,6 +146,9 @@ class RefusalPage(Resource):
                 f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
                 f"<h1>{title}</h1><p>{escape(str(refused))}</p></html>\n"
             )
+        elif wants_json(request):
+            headers.setRawHeaders(b"content-type", [b"application/json"])
+            body = json.dumps({"error": refused.code, "message": str(refused)}) + "\n"
         else:
             headers.setRawHeaders(b"content-type", [b"text/plain; charset=utf-8"])
             body = f"{refused}\n"

@@ -28,7 +28,8 @@ from webshell.web.secure import secure_headers
 if TYPE_CHECKING:
     from webshell.web.limits import LimitedSite
 
-MEMORY_BYTES = 100_000  # bodies that may be larger than this go to a temporary file
+MEMORY_BYTES = 4 << 20  # bodies that may be larger than this go to a temporary file
+LARGE_BYTES = 100_000  # … and larger than this, there may not be many of them at once
 SLOWEST = 16 << 10  # bytes a second that a large body must come with on average
 LINGER_SECONDS = 2.0  # a refused sender may go on so long, or the reset would destroy the answer on its way
 LINGER_BYTES = 256 << 10
@@ -120,7 +121,7 @@ class LimitedChannel(HTTPChannel):
             self._refuse(request, Malformed("a handshake has no body"))
         elif self.length is not None and self.length > request.room:
             self._refuse(request, BodyTooLarge(f"the body may have {request.room} bytes"))
-        elif request.room > MEMORY_BYTES and (self.length is None or self.length > MEMORY_BYTES):
+        elif request.room > LARGE_BYTES and (self.length is None or self.length > LARGE_BYTES):
             self._expect_large(request)
         super().allHeadersReceived()
         self.persistent = self.persistent and request.refusal is None
@@ -160,7 +161,8 @@ class LimitedChannel(HTTPChannel):
         super().connectionLost(reason)
 
     def _expect_large(self, request: LimitedRequest) -> None:
-        if not self.site.large_bodies.admit(self, self.site.address(self.getPeer())):
+        in_memory = request.room <= MEMORY_BYTES
+        if not self.site.large_bodies.admit(self, self.site.address(self.getPeer()), in_memory=in_memory):
             self._refuse(request, TooManyTries("too many large bodies are on their way from this address"))
         elif self._deadline is not None:
             self._deadline.delay((self.length or request.room) / SLOWEST)

@@ -24,6 +24,7 @@ IDLE_SECONDS = 60.0  # between requests
 CONNECTIONS = 1000
 CONNECTIONS_PER_ADDRESS = 100
 LARGE_BODIES = 8  # at once, of an address: who sends them is known only when they are here, and they fill the disk
+HELD_BODIES = 64  # the same of those that stay in memory: 256 MiB at most, from who knows the id of a process
 
 BodyLimit = Callable[[bytes, bytes], int]
 """From method and path to the bytes that a body may have."""
@@ -54,13 +55,14 @@ class LargeBodies:
     """The connections on which a large body is on its way."""
 
     def __init__(self) -> None:
-        self._addresses: dict[object, str] = {}
+        self._addresses: dict[object, tuple[str, bool]] = {}
 
-    def admit(self, connection: object, address: str) -> bool:
+    def admit(self, connection: object, address: str, *, in_memory: bool = False) -> bool:
         """Whether *address* may have one more; those without a name may."""
-        if address and sum(other == address for other in self._addresses.values()) >= LARGE_BODIES:
+        key, most = (address, in_memory), HELD_BODIES if in_memory else LARGE_BODIES
+        if address and sum(other == key for other in self._addresses.values()) >= most:
             return False
-        self._addresses[connection] = address
+        self._addresses[connection] = key
         return True
 
     def forget(self, connection: object) -> None:

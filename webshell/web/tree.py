@@ -8,9 +8,11 @@ from pathlib import Path
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
+from webshell.executions import Executions
 from webshell.sessions import Sessions
 from webshell.web.credentials import Credentials
 from webshell.web.endpoint import Endpoint
+from webshell.web.exec.routes import Popen, Processes
 from webshell.web.files.arrivals import Arrivals
 from webshell.web.files.places import Places
 from webshell.web.login import LoginPage, Logout, Share, WhoAmI
@@ -23,6 +25,7 @@ class Tree(Resource):
 
     :ivar sockets: what upgrades become.
     :ivar arrivals: files on their way in.
+    :ivar executions: processes by their ids.
     """
 
     def __init__(
@@ -45,6 +48,9 @@ class Tree(Resource):
         self.putChild(b"ws", Endpoint(sessions, sockets))
         self.arrivals = Arrivals(sessions.clock)
         self.putChild(b"s", Places(sessions, self.arrivals))
+        self.executions = Executions(sessions)
+        self.putChild(b"popen", Popen(self.executions))
+        self.putChild(b"exec", Processes(self.executions))
         self.putChild(b"healthz", Health(lambda: True))
         self.putChild(b"readyz", Health(ready))
         self.putChild(b"whoami", WhoAmI(sessions.instance))

@@ -1,0 +1,123 @@
+"""``/popen`` starts a process; ``/exec/ID`` and what is below it are that process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from webshell.errors import WebshellError
+from webshell.executions import Execution, Executions
+from webshell.grant import Right
+from webshell.web.access import granted
+from webshell.web.answers import Malformed, MethodRefused, NotFound
+from webshell.web.exec import input, output, state
+from webshell.web.exec.answers import argument, body_of, failed, nothing
+from webshell.web.exec.starting import asked
+
+Act = Callable[[Executions, Execution, Request], int]
+
+_FED = re.compile(rb".*/exec/([A-Za-z0-9_.-]{1,96})")
+
+
+def input_limit(executions: Executions, method: bytes, path: bytes) -> int | None:
+    """How large a body may be that is input; None: it is none, or its sender does not even know a process."""
+    found = _FED.fullmatch(path) if method == b"POST" else None
+    return input.INPUT_BYTES if found is not None and executions.known(found[1].decode()) else None
+
+
+class Popen(Resource):
+    """``popen``: starts a process."""
+
+    isLeaf = True
+
+    def __init__(self, executions: Executions) -> None:
+        super().__init__()
+        self._executions = executions
+
+    def render(self, request: Request) -> int:
+        """Start it, and say where it is."""
+        try:
+            if request.method != b"POST":
+                raise MethodRefused("a process is started by POST", {"Allow": "POST"})
+            start, grace = asked(body_of(request))
+            execution = self._executions.start(granted(request), start, argument(request, "session"), grace)
+        except WebshellError as error:
+            return failed(request, error)
+        body = execution.id.encode()
+        request.setResponseCode(201)
+        request.setHeader(b"location", b"exec/" + body)  # relative, so that it holds behind every proxy
+        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+        request.setHeader(b"content-length", b"%d" % (len(body) + 1))
+        request.write(body + b"\n")
+        request.finish()
+        return NOT_DONE_YET
+
+
+class Processes(Resource):
+    """``exec``: below it, each process by its id."""
+
+    def __init__(self, executions: Executions) -> None:
+        super().__init__()
+        self._executions = executions
+
+    def getChild(self, name: bytes, request: Request) -> Resource:
+        """Whether there is such a process is looked up when the grant is."""
+        return _One(self._executions, name.decode("utf-8", "replace"))
+
+
+class _One(Resource):
+    """One process, and what is below it."""
+
+    isLeaf = True
+
+    def __init__(self, executions: Executions, name: str) -> None:
+        super().__init__()
+        self._executions = executions
+        self._name = name
+
+    def render(self, request: Request) -> int:
+        """Answer, refusals too."""
+        try:
+            steps = request.postpath or []
+            acts = _ACTS.get(tuple(steps))
+            if acts is None:
+                raise NotFound("there is nothing here")
+            act = acts.get(request.method)
+            if act is None:
+                allowed = b", ".join(sorted(acts)).decode()
+                raise MethodRefused("this method is not served here", {"Allow": allowed})
+            grant = granted(request)
+            return act(self._executions, self._executions.find(grant, self._name), request)
+        except WebshellError as error:
+            return failed(request, error)
+
+
+def _read(executions: Executions, execution: Execution, request: Request) -> int:
+    return output.read(executions, execution, request)
+
+
+def _feed(executions: Executions, execution: Execution, request: Request) -> int:
+    granted(request).require(Right.TYPE)
+    return input.feed(execution, request)
+
+
+def _end(executions: Executions, execution: Execution, request: Request) -> int:
+    granted(request).require(Right.RUN)
+    signal = state.signal_named(argument(request, "signal") or "TERM")
+    if signal not in ("TERM", "KILL"):
+        raise Malformed("a process is stopped by TERM or KILL; POST others to its 'signal'")
+    executions.end(execution, kill=signal == "KILL")
+    nothing(request)
+    return NOT_DONE_YET
+
+
+_ACTS: Mapping[tuple[bytes, ...], Mapping[bytes, Act]] = {
+    (): {b"GET": _read, b"POST": _feed, b"DELETE": _end},
+    (b"status",): {b"GET": state.status},
+    (b"wait",): {b"GET": state.wait},
+    (b"signal",): {b"POST": state.signal},
+    (b"resize",): {b"POST": state.resize},
+}
