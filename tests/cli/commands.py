@@ -156,7 +156,11 @@ class Wire:
                     near.close()
                     continue
                 self._ends.append(near)
-                far = socket.create_connection(self._target)
+                try:
+                    far = socket.create_connection(self._target)
+                except ConnectionRefusedError:
+                    near.close()
+                    continue
                 self._ends.append(far)
                 self._pairs.append((near, far))
             threading.Thread(target=self._carry, args=(near, far, False), daemon=True).start()

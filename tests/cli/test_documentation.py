@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
 from cli.commands import COMMAND, environment
 from wire import PATIENCE, Server
 
@@ -17,12 +18,14 @@ from webshell.cli.main import COMMANDS
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.rst").read_text("utf-8")
 
 
-def test_the_examples(server: Server, tmp_path: Path) -> None:
-    found = re.search(r"code-block:: sh\n\n((?:    .*\n|\n)+)", PAGE)
-    assert found
-    for name in ("a.example", "b.example"):
-        (server.home / name).touch()
-    script = f'webshell() {{ {shlex.join(COMMAND)} "$@"; }}\n' + dedent(found[1])
+def test_the_examples(server: Server, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    found = re.findall(r"code-block:: sh\n\n((?:    .*\n|\n)+)", PAGE)
+    assert len(found) == 2
+    backup = str(tmp_path_factory.mktemp("there") / "backup")
+    for folder in (server.home, tmp_path):
+        for name in ("a.example", "b.example"):
+            (folder / name).write_text(name)
+    script = f'webshell() {{ {shlex.join(COMMAND)} "$@"; }}\n' + dedent("".join(found).replace("/tmp/backup", backup))
     done = subprocess.run(
         ["sh", "-c", script],
         cwd=tmp_path,
@@ -35,6 +38,9 @@ def test_the_examples(server: Server, tmp_path: Path) -> None:
     )
     assert done.stdout.split("\n") == ["2", "two", "one", "/tmp", "blue", "status 3", ""], done.stderr
     assert done.stderr == ""
+    names = ["a.example", "b.example", "copy.example"]
+    assert sorted(path.name for path in Path(backup).iterdir()) == names
+    assert (tmp_path / "copy.example").read_text() == "a.example"
 
 
 def test_all_of_it_is_there() -> None:

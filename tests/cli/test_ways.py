@@ -52,6 +52,16 @@ def test_trusted_by_its_fingerprint(secure: Server, pin: str) -> None:
     assert both.returncode == 0, both.stderr
 
 
+def test_files_over_tls(secure: Server, pin: str, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 12_000
+    (tmp_path / "data").write_bytes(data)
+    there = f"{secure.url}:{tmp_path}/there"
+    for places in ((str(tmp_path / "data"), there), (there, str(tmp_path / "back"))):
+        done = webshell(secure, "cp", "--pin", pin, places[1], url=places[0])
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "back").read_bytes() == data
+
+
 def test_another_fingerprint(secure: Server, pin: str) -> None:
     wrong = pin[:-2] + ("00" if pin[-2:] != "00" else "01")
     for more in ((), ("--ca-file", str(secure.home / "site.pem"))):
@@ -110,6 +120,17 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (0, b"hello\n"), done.stderr
         missing = webshell(running, "ls", url=f"unix:{tmp_path}/x.sock")
         assert (missing.returncode, b"cannot be reached" in missing.stderr) == (255, True)
+
+
+def test_files_behind_nginx(front: Front, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 12_000
+    (tmp_path / "data").write_bytes(data)
+    trust = ("--ca-file", str(front.home / "site.pem"))
+    there = f"{front.url.rstrip('/')}:{tmp_path}/there"
+    for places in ((str(tmp_path / "data"), there), (there, str(tmp_path / "back"))):
+        done = webshell(front.server, "cp", *trust, places[1], url=places[0], token=front.token)
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "back").read_bytes() == data
 
 
 def test_behind_nginx(front: Front) -> None:

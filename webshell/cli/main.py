@@ -11,11 +11,12 @@ from typing import Any
 
 from webshell import __version__
 from webshell.cli.address import parse_address
+from webshell.cli.places import parse_place, server_of
 from webshell.cli.tokens import find_token
 from webshell.cli.trouble import Trouble
 from webshell.cli.trust import Trust, pins
 
-COMMANDS = {"run": "run", "attach": "attach", "ls": "ls", "kill": "kill"}
+COMMANDS = {"run": "run", "attach": "attach", "cp": "cp", "ls": "ls", "kill": "kill"}
 """The module of each command; it is imported when it is asked for."""
 
 INTERRUPTED = 130
@@ -28,14 +29,15 @@ keyring (service "webshell", user name: the address, with a slash at its end), i
 
 def parser() -> argparse.ArgumentParser:
     """What the command line may be."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("url", metavar="URL", help="https://HOST[:PORT][/PATH], http://… or unix:/PATH/OF/SOCKET")
-    common.add_argument("--token-file", default="", metavar="FILE", help="a file with the token; only you may read it")
-    common.add_argument("--ca-file", default="", metavar="FILE", help="trust these certificates, not the system's")
-    common.add_argument(
+    trust = argparse.ArgumentParser(add_help=False)
+    trust.add_argument("--token-file", default="", metavar="FILE", help="a file with the token; only you may read it")
+    trust.add_argument("--ca-file", default="", metavar="FILE", help="trust these certificates, not the system's")
+    trust.add_argument(
         "--pin", action="append", default=[], metavar="SHA256", help="the server's certificate has this fingerprint"
     )
-    common.add_argument("--plain", action="store_true", help="send the token over http to another machine, readable")
+    trust.add_argument("--plain", action="store_true", help="send the token over http to another machine, readable")
+    common = argparse.ArgumentParser(add_help=False, parents=[trust])
+    common.add_argument("url", metavar="URL", help="https://HOST[:PORT][/PATH], http://… or unix:/PATH/OF/SOCKET")
 
     whole = argparse.ArgumentParser(
         prog="webshell", description="Programs and terminals of another machine.", epilog=TOKENS
@@ -63,6 +65,18 @@ def parser() -> argparse.ArgumentParser:
     attach.add_argument("--detach-key", default="^]", metavar="KEY", help="leaves; ^] unless given, or none")
     attach.add_argument("--name", default="", help="of a new session")
 
+    cp = commands.add_parser("cp", parents=[trust], allow_abbrev=False, help="copy files there, or here", epilog=TOKENS)
+    cp.usage = "webshell cp [options] SOURCE … URL:PATH, or webshell cp [options] URL:PATH … HERE"
+    cp.add_argument("paths", nargs="*", metavar="PATH", help="here, or URL:PATH, from the home folder there")
+    cp.add_argument(
+        "-r", dest="tree", action="store_true", help="folders, with all that is in them; links are followed"
+    )
+    cp.add_argument("-p", dest="keep", action="store_true", help="keep modes and times")
+    cp.add_argument("-q", dest="quiet", action="store_true", help="show no progress")
+    cp.add_argument(
+        "--patience", type=float, default=60.0, metavar="SECONDS", help="for a lost connection to come back; 60"
+    )
+
     ls = commands.add_parser(
         "ls", parents=[common], allow_abbrev=False, help="the sessions there, and what runs in them"
     )
@@ -87,10 +101,15 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
         whole.error(
             "everybody on this machine can read command lines: --token-file FILE, or the variable WEBSHELL_TOKEN"
         )
-    options = whole.parse_args(own)
+    options, more = whole.parse_known_args(own)  # paths after an option are not known to argparse
+    if more and (options.what != "cp" or any(word.startswith("-") for word in more)):
+        whole.error(f"{options.what}: what is {' '.join(more)}? webshell {options.what} --help says what there is")
     if options.what == "run" and not program:
         whole.error("run: which program? webshell run URL -- PROGRAM [ARGUMENT …]")
-    if options.what != "run" and program:
+    if options.what == "cp":
+        options.places = [parse_place(path) for path in [*options.paths, *more, *program]]
+        options.url = server_of(options.places)
+    elif options.what != "run" and program:
         whole.error(f"{options.what}: nothing can follow --")
     options.command = program
     return options

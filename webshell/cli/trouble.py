@@ -32,3 +32,11 @@ class Failed(Trouble):
     """The server was reached, and answered a request with an error."""
 
     status: ClassVar[int] = 1
+
+
+class Stopped(Trouble):
+    """A signal has ended the command."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by signal {number}")
+        self.number = number
