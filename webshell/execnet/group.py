@@ -1,0 +1,53 @@
+"""execnet's group of gateways, which knows more kinds of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import execnet
+from execnet import Gateway, XSpec
+
+from webshell.execnet.spec import TRANSPORTS
+from webshell.execnet.start import over_web
+
+Maker = Callable[[execnet.Group, XSpec], Gateway]
+"""Makes a gateway, registers it with the group, and sets what ``chdir=``, ``nice=`` and ``env:`` say."""
+
+MAKERS: dict[str, Maker] = dict.fromkeys(TRANSPORTS, over_web)
+"""Who makes a gateway, by the first of these keys that its spec has; without one execnet does it."""
+
+
+class Group(execnet.Group):
+    """A group whose gateways may be anywhere that a server of ours is."""
+
+    def makegateway(self, spec: XSpec | str | None = None) -> Gateway:
+        """Make a gateway as ``execnet.Group`` does, or one of ours: ``http=HOST[:PORT]//path=/shell//python=python3``.
+
+        :raises ValueError: *spec* cannot be meant so.
+        :raises OSError: there is no connection, or no interpreter; its text says why.
+        :raises execnet.HostNotFound: there is no such machine.
+        """
+        spec = spec or self.defaultspec
+        if not isinstance(spec, XSpec):
+            spec = XSpec(spec)
+        maker = next((maker for key, maker in MAKERS.items() if getattr(spec, key) is not None), None)
+        if maker is None:
+            return super().makegateway(spec)
+        self.allocate_id(spec)
+        if spec.execmodel is None:
+            spec.execmodel = self.remote_execmodel.backend
+        return maker(self, spec)
+
+
+def install() -> None:
+    """Let ``execnet.makegateway`` and ``execnet.Group`` of this process be ours; once is enough.
+
+    It is for programs that call these, like pytest-xdist; what they imported before by name stays what it was.
+    """
+    if execnet.Group is Group:
+        return
+    group = Group()
+    for module in (execnet, execnet.multi):
+        vars(module).update(
+            Group=Group, default_group=group, makegateway=group.makegateway, set_execmodel=group.set_execmodel
+        )
