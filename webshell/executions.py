@@ -183,7 +183,8 @@ class Executions:
         """Stop it, and what it left; at once if *kill*. One that has ended is forgotten, with what nobody has read."""
         session, number = execution.session, execution.process.number
         if execution.process.child or execution.process.remains:
-            session.stop(Stop(number, 0.0 if kill else None))
+            # who has no terminal is told by TERM alone, so that its end says so
+            session.stop(Stop(number, 0.0 if kill else None, hangup=execution.process.size is not None))
         if not execution.process.running:
             session.remove(number)
 
