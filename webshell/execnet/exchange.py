@@ -94,6 +94,20 @@ class Exchange:
             self.usable = False
         return answer
 
+    def receive(self) -> bytes:
+        """What comes behind an answer that switched to another protocol; empty: the end.
+
+        :raises OSError: the connection is gone, or silent for too long.
+        """
+        return self._file.read1(BUFFER_BYTES)
+
+    def send(self, data: bytes | memoryview) -> None:
+        """The same for what goes out.
+
+        :raises OSError: the connection is gone.
+        """
+        self._wire.sendall(data)
+
     def cut(self) -> None:
         """End it, whoever uses it."""
         self.usable = False

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from execnet.gateway_base import ExecModel
 
+from webshell.execnet.conversation import Conversation
 from webshell.execnet.errors import Errors
 from webshell.execnet.exchange import FAILURES
 from webshell.execnet.posts import Posts
@@ -69,6 +70,14 @@ class WebIO:
             missing -= self._at
         return b"".join(parts)
 
+    def read_some(self) -> bytes:
+        """What has arrived, as soon as there is something.
+
+        :raises EOFError: as :meth:`read`.
+        """
+        data, self._chunk, self._at = self._chunk[self._at :], b"", 0
+        return data or self._receive()
+
     def write(self, data: bytes) -> None:
         """All of *data*, in one piece among other writers'; waits while very much is under way.
 
@@ -127,5 +136,13 @@ def _over_http(worker: Worker, wanted: Wanted) -> tuple[Incoming, Sender]:
     return Stream(worker, poll=wanted.poll), sender
 
 
-TRANSPORTS = {"http": _over_http}
+def _over_socket(worker: Worker, wanted: Wanted) -> tuple[Incoming, Sender]:
+    conversation = Conversation(worker)
+    sender = Sender(worker.patience(), conversation)
+    conversation.sender = sender
+    conversation.begin()
+    return conversation, sender
+
+
+TRANSPORTS = {"http": _over_http, "ws": _over_socket}
 """What carries the bytes, by its name in the spec."""

@@ -137,6 +137,10 @@ class Worker:
         """End it at once, and all that it started; nobody is told if that fails."""
         self._say("DELETE", f"{self.path}?signal=KILL")
 
+    def interrupt(self) -> None:
+        """As Ctrl-C does."""
+        self._say("POST", f"{self.path}/signal", b"INT")
+
     def forget(self) -> None:
         """It has ended and told all: the server need not remember it."""
         self._say("DELETE", self.path)
@@ -154,13 +158,13 @@ class Worker:
         except (*FAILURES, ValueError, LookupError, TypeError, AttributeError):
             return self.exit, ""
 
-    def _say(self, method: str, path: str) -> None:
+    def _say(self, method: str, path: str, body: bytes = b"") -> None:
         try:
             exchange = Exchange(self.dialer, KILL_SECONDS)
         except FAILURES:
             return
         try:
-            exchange.ask(method, path)
+            exchange.ask(method, path, body)
             exchange.answer(method)
         except FAILURES:
             pass
