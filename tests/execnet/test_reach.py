@@ -14,6 +14,7 @@ import pytest
 
 from webshell.execnet.channel_io import WINDOW
 from webshell.execnet.reach import reach
+from webshell.execnet.trouble import Gone
 
 PATIENCE = 20.0
 """Seconds for what takes milliseconds."""
@@ -94,7 +95,7 @@ def test_the_masters_end_is_the_end(master: execnet.Gateway, listener: socket.so
         master.exit()
         assert everything(ours) == b""
         assert everything(theirs) == b""
-    with pytest.raises(OSError, match="master, to go through, has ended"):
+    with pytest.raises(Gone, match="master, to go through, has ended"):
         reach(master, listener.getsockname()[:2])
 
 

@@ -15,7 +15,10 @@ import execnet
 import pytest
 
 from webshell.execnet.channel_io import WINDOW, ChannelIO
-from webshell.execnet.via import ChannelGateway, NotStarted, makegateway, open_relay
+from webshell.execnet.group import Group
+from webshell.execnet.relays import open_relay
+from webshell.execnet.trouble import NotStarted
+from webshell.execnet.via import ChannelGateway
 
 PATIENCE = 20.0
 """Seconds for what takes milliseconds."""
@@ -23,7 +26,7 @@ PATIENCE = 20.0
 
 @pytest.fixture
 def group() -> Iterator[execnet.Group]:
-    group = execnet.Group()
+    group = Group()
     yield group
     group.terminate(timeout=5)
 
@@ -74,8 +77,8 @@ def stop(gateway: execnet.Gateway) -> int:
 
 
 def test_case_24_a_chain_of_three(group: execnet.Group, master: execnet.Gateway) -> None:
-    second = makegateway(group, "popen//via=master//id=second")
-    third = makegateway(group, "popen//via=second//id=third")
+    second = group.makegateway("popen//via=master//id=second")
+    third = group.makegateway("popen//via=second//id=third")
     assert parent_of(second) == pid_of(master)
     assert parent_of(third) == pid_of(second)
     channel = third.remote_exec("while True: channel.send(channel.receive() * 2)")
@@ -85,7 +88,7 @@ def test_case_24_a_chain_of_three(group: execnet.Group, master: execnet.Gateway)
 
 
 def test_case_24_a_killed_gateway_leaves_its_master_usable(group: execnet.Group, master: execnet.Gateway) -> None:
-    below = makegateway(group, "popen//via=master//id=below")
+    below = group.makegateway("popen//via=master//id=below")
     channel = below.remote_exec("channel.receive()")
     os.kill(pid_of(below), signal.SIGKILL)
     with pytest.raises(EOFError, match="SIGKILL"):
@@ -94,12 +97,12 @@ def test_case_24_a_killed_gateway_leaves_its_master_usable(group: execnet.Group,
     with pytest.raises(OSError, match="already closed"):
         below.remote_exec("pass")
     assert ask(master, "channel.send(7)") == 7
-    assert ask(makegateway(group, "popen//via=master"), "channel.send(8)") == 8
+    assert ask(group.makegateway("popen//via=master"), "channel.send(8)") == 8
 
 
 def test_case_24_the_end_of_the_one_before_ends_all_behind_it(group: execnet.Group, master: execnet.Gateway) -> None:
-    second = makegateway(group, "popen//via=master")
-    third = makegateway(group, f"popen//via={second.id}")
+    second = group.makegateway("popen//via=master")
+    third = group.makegateway(f"popen//via={second.id}")
     pids = [pid_of(second), pid_of(third)]
     channels = [gateway.remote_exec("channel.receive()") for gateway in (second, third)]
     os.kill(pid_of(master), signal.SIGKILL)
@@ -108,12 +111,12 @@ def test_case_24_the_end_of_the_one_before_ends_all_behind_it(group: execnet.Gro
             channel.waitclose(PATIENCE)
     assert eventually(lambda: not any(map(exists, pids)))
     with pytest.raises(NotStarted, match="master, to go through, has ended"):
-        makegateway(group, "popen//via=master")
+        group.makegateway("popen//via=master")
 
 
 def test_terminating_the_group_ends_every_process_and_thread(group: execnet.Group, master: execnet.Gateway) -> None:
-    gateways = [makegateway(group, "popen//via=master") for _ in range(2)]
-    gateways.append(makegateway(group, f"popen//via={gateways[0].id}"))
+    gateways = [group.makegateway("popen//via=master") for _ in range(2)]
+    gateways.append(group.makegateway(f"popen//via={gateways[0].id}"))
     pids = [pid_of(gateway) for gateway in (master, *gateways)]
     stop(gateways[1])
     group.terminate(timeout=2)
@@ -127,14 +130,14 @@ def test_what_a_spec_says_holds_behind_another_gateway(
     folder = tmp_path / "a" / "b"
     python = f"'{sys.executable}'" if " " in sys.executable else sys.executable
     spec = f"popen//via=master//python={python}//chdir={folder}//env:COLOUR=blue//nice=3//id=mine"
-    gateway = makegateway(group, spec)
+    gateway = group.makegateway(spec)
     assert gateway.id == "mine"
     assert group["mine"] is gateway
     assert ask(gateway, "import os; channel.send((os.getcwd(), os.environ['COLOUR']))") == (str(folder), "blue")
     threads = os.listdir(f"/proc/{pid_of(gateway)}/task")
     assert {os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in threads} == {os.nice(0) + 3}
     with pytest.raises(ValueError, match="already have gateway with id 'mine'"):
-        makegateway(group, spec)
+        group.makegateway(spec)
 
 
 def test_a_gateway_over_a_channel_of_ones_own(master: execnet.Gateway) -> None:
@@ -163,7 +166,7 @@ def test_case_25_an_interpreter_that_is_none(
     group: execnet.Group, master: execnet.Gateway, python: str, pattern: str
 ) -> None:
     with pytest.raises(NotStarted, match=pattern):
-        makegateway(group, f"popen//via=master//python={python}")
+        group.makegateway(f"popen//via=master//python={python}")
     assert [gateway.id for gateway in group] == ["master"]
     assert ask(master, "channel.send(1)") == 1
     assert eventually(lambda: not [t for t in threading.enumerate() if t.name.startswith("webshell:")])
@@ -171,11 +174,11 @@ def test_case_25_an_interpreter_that_is_none(
 
 def test_an_unknown_master_and_an_unknown_kind_are_named(group: execnet.Group, master: execnet.Gateway) -> None:
     with pytest.raises(KeyError, match="via=nobody: there is no such gateway"):
-        makegateway(group, "popen//via=nobody")
+        group.makegateway("popen//via=nobody")
     with pytest.raises(ValueError, match="it needs one of popen, ssh, vagrant_ssh, socket"):
-        makegateway(group, "python=python3//via=master")
+        group.makegateway("python=python3//via=master")
     with pytest.raises(ValueError, match="HOST:PORT is meant"):
-        makegateway(group, "socket=somewhere//via=master")
+        group.makegateway("socket=somewhere//via=master")
 
 
 def test_a_host_that_ssh_does_not_reach(group: execnet.Group, master: execnet.Gateway, tmp_path: Path) -> None:
@@ -186,15 +189,15 @@ def test_a_host_that_ssh_does_not_reach(group: execnet.Group, master: execnet.Ga
     setting.send(str(tmp_path))
     setting.waitclose(PATIENCE)
     with pytest.raises(execnet.HostNotFound, match=r"nowhere.example:\nCould not resolve hostname"):
-        makegateway(group, "ssh=nowhere.example//via=master")
+        group.makegateway("ssh=nowhere.example//via=master")
 
 
 # ---- one that is stopped
 
 
 def test_case_26_a_stopped_gateway_stops_nobody_else(group: execnet.Group, master: execnet.Gateway) -> None:
-    stopped, sibling = (makegateway(group, "popen//via=master") for _ in range(2))
-    deeper = makegateway(group, f"popen//via={sibling.id}")
+    stopped, sibling = (group.makegateway("popen//via=master") for _ in range(2))
+    deeper = group.makegateway(f"popen//via={sibling.id}")
     received = stopped.remote_exec(
         """
         total = 0
@@ -222,7 +225,7 @@ def test_case_26_a_stopped_gateway_stops_nobody_else(group: execnet.Group, maste
         for gateway in (sibling, deeper, master):
             assert ask(gateway, "channel.send(5)") == 5
     assert sending.is_alive()
-    assert ask(makegateway(group, "popen//via=master"), "channel.send(6)") == 6
+    assert ask(group.makegateway("popen//via=master"), "channel.send(6)") == 6
     os.kill(pid, signal.SIGCONT)
     sending.join(PATIENCE)
     received.send(None)
@@ -231,7 +234,7 @@ def test_case_26_a_stopped_gateway_stops_nobody_else(group: execnet.Group, maste
 
 def test_case_26_output_that_nobody_takes_is_bounded(group: execnet.Group, master: execnet.Gateway) -> None:
     """A receiver thread that is held up (by a callback) costs its own gateway, and no more than the window."""
-    flood, sibling = (makegateway(group, "popen//via=master") for _ in range(2))
+    flood, sibling = (group.makegateway("popen//via=master") for _ in range(2))
     held, go_on = threading.Event(), threading.Event()
     counted = 0
 
@@ -263,7 +266,7 @@ def test_output_that_nobody_takes_does_not_hold_up_a_kill(group: execnet.Group, 
         held.set()
         go_on.wait(PATIENCE)
 
-    gateway = makegateway(group, "popen//via=master")
+    gateway = group.makegateway("popen//via=master")
     gateway.remote_exec("while True: channel.send(b'x' * 100_000)").setcallback(hold)
     assert held.wait(PATIENCE)
     gateway._io.kill()
@@ -283,7 +286,7 @@ def drained(io: ChannelIO) -> Iterator[bytes | None]:
 
 def test_both_directions_flooded_at_once(group: execnet.Group, master: execnet.Gateway) -> None:
     """Each item is sent back by a callback, so that neither end ever stops sending to read first."""
-    gateway = makegateway(group, f"popen//via={makegateway(group, 'popen//via=master').id}")
+    gateway = group.makegateway(f"popen//via={group.makegateway('popen//via=master').id}")
     channel = gateway.remote_exec(
         """
         import threading
@@ -302,7 +305,7 @@ def test_both_directions_flooded_at_once(group: execnet.Group, master: execnet.G
 
 
 def test_many_threads_write_whole_messages(group: execnet.Group, master: execnet.Gateway) -> None:
-    gateway = makegateway(group, "popen//via=master")
+    gateway = group.makegateway("popen//via=master")
     results: dict[int, list[Any]] = {}
 
     def talk(number: int) -> None:
@@ -320,7 +323,7 @@ def test_many_threads_write_whole_messages(group: execnet.Group, master: execnet
 
 
 def test_after_its_end_nothing_is_written(group: execnet.Group, master: execnet.Gateway) -> None:
-    gateway = makegateway(group, "popen//via=master")
+    gateway = group.makegateway("popen//via=master")
     io = gateway._io
     io.close_write()
     with pytest.raises(OSError, match="its input has been closed"):

@@ -2,5 +2,7 @@
 
 from webshell.execnet.callbacks import setcallback
 from webshell.execnet.group import Group, install
+from webshell.execnet.relays import open_relay
+from webshell.execnet.via import ChannelGateway
 
-__all__ = ["Group", "install", "setcallback"]
+__all__ = ["ChannelGateway", "Group", "install", "open_relay", "setcallback"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import ssl
+from collections.abc import Callable
 from typing import NoReturn
 
 from execnet import HostNotFound
@@ -22,6 +23,9 @@ KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 
 Wire = socket.socket | Secure
 
+Road = Callable[[tuple[str, int] | str], socket.socket]
+"""Makes connections to a host and a port, or to the path of a socket, from elsewhere: :mod:`webshell.execnet.reach`."""
+
 
 class Dialer:
     """Opens connections to one server.
@@ -29,9 +33,11 @@ class Dialer:
     :ivar address: of the server.
     """
 
-    def __init__(self, address: Address, trust: Trust, token: str) -> None:
+    def __init__(self, address: Address, trust: Trust, token: str, road: Road | None = None) -> None:
+        """:param road: who makes connections; None: they are made from here."""
         self.address = address
         self.token = token
+        self._road = road
         self._trust = trust
         self._context: ssl.SSLContext | None = None
 
@@ -43,6 +49,7 @@ class Dialer:
         """A connection. Time-outs are the caller's.
 
         :raises OSError: there is none; its text says why.
+        :raises Gone: there will be none, as the gateway that it was to be made through has ended.
         :raises execnet.HostNotFound: there is no such machine.
         """
         wire = self._plain()
@@ -57,6 +64,8 @@ class Dialer:
     def _plain(self) -> socket.socket:
         address = self.address
         try:
+            if self._road is not None:
+                return self._road(address.socket or (address.host, address.port))
             if address.socket:
                 wire = socket.socket(socket.AF_UNIX)
                 wire.settimeout(CONNECT_SECONDS)

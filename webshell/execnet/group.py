@@ -9,11 +9,12 @@ from execnet import Gateway, XSpec
 
 from webshell.execnet.spec import TRANSPORTS
 from webshell.execnet.start import over_web
+from webshell.execnet.via import through
 
 Maker = Callable[[execnet.Group, XSpec], Gateway]
 """Makes a gateway, registers it with the group, and sets what ``chdir=``, ``nice=`` and ``env:`` say."""
 
-MAKERS: dict[str, Maker] = dict.fromkeys(TRANSPORTS, over_web)
+MAKERS: dict[str, Maker] = {**dict.fromkeys(TRANSPORTS, over_web), "via": through}
 """Who makes a gateway, by the first of these keys that its spec has; without one execnet does it."""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
+from webshell.execnet.trouble import Gone
+
 FIRST_PAUSE = 0.05
 """Seconds; a server that restarts, or a network that changes, is back in some tenths."""
 
@@ -36,12 +38,12 @@ class Patience:
         """Pause before trying again.
 
         :param least: seconds that the server asks for.
-        :raises BaseException: *error*, when patience is over.
+        :raises BaseException: *error*, when patience is over, or of no use.
         """
         now = time.monotonic()
         if self._since is None:
             self._since = now
-        if now - self._since >= self._seconds or self._over.is_set():
+        if isinstance(error, Gone) or now - self._since >= self._seconds or self._over.is_set():
             raise error
         self.pause(max(self._pause, least))
         self._pause = min(2 * self._pause, LONGEST_PAUSE)

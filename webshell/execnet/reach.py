@@ -9,7 +9,8 @@ import threading
 from execnet import Gateway
 
 from webshell.execnet.channel_io import PIECE, ChannelIO
-from webshell.execnet.via import open_relay
+from webshell.execnet.relays import open_relay
+from webshell.execnet.trouble import Gone
 
 
 def reach(master: Gateway, place: tuple[str, int] | str) -> socket.socket:
@@ -17,15 +18,15 @@ def reach(master: Gateway, place: tuple[str, int] | str) -> socket.socket:
 
     What it is used for (TLS, a token) remains between the two ends; *master* sees what any router would.
 
-    :raises OSError: as ``socket.create_connection`` does, ``ConnectionRefusedError`` and ``gaierror`` among them;
-        *master* has ended.
+    :raises OSError: as ``socket.create_connection`` does, ``ConnectionRefusedError`` and ``gaierror`` among them.
+    :raises Gone: *master* has ended, or executes nothing more.
     """
     name = place if isinstance(place, str) else f"{place[0]}:{place[1]}"
     channel = open_relay(master, {"connect": place if isinstance(place, str) else list(place)})
     try:
         io = ChannelIO(channel, master.execmodel, f"{name} via {master.id}")
     except EOFError:
-        raise ConnectionError(f"{name}: the gateway {master.id}, to go through, has ended") from None
+        raise Gone(f"{name}: the gateway {master.id}, to go through, has ended") from None
     ours, theirs = socket.socketpair()
     threading.Thread(target=_pump, args=(io, theirs), daemon=True).start()
     return ours

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import threading
+from functools import partial
 
 from execnet import Gateway, Group, XSpec, gateway_base
 from execnet.gateway_bootstrap import sendexec
 
 from webshell.execnet.dial import Dialer
+from webshell.execnet.reach import reach
+from webshell.execnet.relays import master_of
 from webshell.execnet.spec import read_spec
-from webshell.execnet.trouble import NotStarted
+from webshell.execnet.trouble import Gone, NotStarted
 from webshell.execnet.web_io import MODELS, WebIO
 from webshell.execnet.worker import Worker, ending
 
@@ -19,11 +22,12 @@ ANSWER_SECONDS = 60.0
 
 
 def over_web(group: Group, spec: XSpec) -> Gateway:
-    """A gateway to an interpreter that a server starts.
+    """A gateway to an interpreter that a server starts; with ``via=``, all connections to that are made from there.
 
     :raises ValueError: *spec* cannot be meant so.
     :raises OSError: there is no connection, or no interpreter; its text says why.
     :raises execnet.HostNotFound: there is no such machine.
+    :raises KeyError: there is no such gateway to go through.
     """
     if group.execmodel.backend not in MODELS:
         raise ValueError(
@@ -32,7 +36,11 @@ def over_web(group: Group, spec: XSpec) -> Gateway:
     if any(gateway.id == spec.id for gateway in group):
         raise ValueError(f"already have gateway with id {spec.id!r}")
     wanted = read_spec(spec)
-    worker = Worker(Dialer(wanted.address, wanted.trust, wanted.token), wanted)
+    road = partial(reach, master_of(group, spec)) if spec.via else None
+    try:
+        worker = Worker(Dialer(wanted.address, wanted.trust, wanted.token, road), wanted)
+    except Gone as error:
+        raise NotStarted(str(error)) from None
     io = WebIO(worker, wanted, group.execmodel)
     try:
         _begin(io, spec)
@@ -44,7 +52,7 @@ def over_web(group: Group, spec: XSpec) -> Gateway:
     gateway = Gateway(io, spec)
     group._register(gateway)
     try:
-        _configure(gateway, spec)
+        configure(gateway, spec)
     except BaseException:
         gateway.exit()
         raise
@@ -84,7 +92,7 @@ def _python(spec: XSpec) -> str:
     return f"python={spec.python}" if spec.python else "the server's python3"
 
 
-def _configure(gateway: Gateway, spec: XSpec) -> None:
+def configure(gateway: Gateway, spec: XSpec) -> None:
     """Working directory, priority and environment, as execnet itself sets them."""
     if spec.chdir or spec.nice or spec.env:
         channel = gateway.remote_exec(_set)
@@ -100,5 +108,8 @@ def _set(channel):  # type: ignore[no-untyped-def]  # its source is sent
         os.makedirs(folder, exist_ok=True)
         os.chdir(folder)
     if nice and hasattr(os, "nice"):
-        os.nice(nice)
+        niceness = os.nice(nice)
+        # Linux does that for one thread; what follows may be executed in others
+        for thread in os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ():
+            os.setpriority(os.PRIO_PROCESS, int(thread), niceness)
     os.environ.update(environment)
