@@ -92,7 +92,7 @@ def listing(root: Path) -> dict[str, object]:
         if stat.S_ISLNK(status.st_mode):
             found[name] = os.readlink(path)
         elif stat.S_ISREG(status.st_mode):
-            found[name] = (path.read_bytes(), status.st_mode, status.st_mtime)
+            found[name] = (path.read_bytes(), status.st_mode, status.st_mtime_ns)
         else:
             found[name] = stat.S_IFMT(status.st_mode)
     return found
@@ -107,7 +107,7 @@ def threads() -> list[str]:
 
 def test_a_directory_arrives_and_then_nothing_is_sent(gateway: execnet.Gateway, source: Path, tmp_path: Path) -> None:
     (source / "a").chmod(0o640)
-    os.utime(source / "a", (1e9, 1e9 + 0.123456))
+    os.utime(source / "a", ns=(10**18, 10**18 + 123_456_789))
     target = tmp_path / "target"
     assert send(source, (gateway, target)) == ["a", "sub/b", "sub/deep/empty"]
     assert listing(target) == listing(source)
@@ -543,6 +543,6 @@ def test_names_that_lead_elsewhere_are_refused(gateway: execnet.Gateway, tmp_pat
     channel = gateway.remote_exec(rsync_remote)
     channel.send((os.fsencode(tmp_path / "target"), False))
     assert channel.receive(PATIENCE) == ("here", HOST)
-    channel.send(("regular", 0, [name], 0o644, 0.0, 0))
+    channel.send(("regular", 0, [name], 0o644, 0, 0))
     with pytest.raises(execnet.RemoteError, match="no name for a file here"):
         channel.receive(PATIENCE)

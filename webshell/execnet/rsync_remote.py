@@ -2,6 +2,7 @@
 
 # Python 2 refuses a coding line in what is text already, so this is ASCII; it also knows no annotations.
 # mypy: ignore-errors
+# ruff: noqa: UP032
 
 import hashlib
 import os
@@ -13,6 +14,9 @@ import tempfile
 
 CHUNK = 1 << 20
 """Bytes of a file that is read for its checksum."""
+
+COARSE = 2000
+"""Nanoseconds: of a time that an interpreter reads or writes as a float, the least ones are lost."""
 
 
 def native(name):
@@ -31,6 +35,21 @@ def checksum(path):
             if not data:
                 return digest.hexdigest()
             digest.update(data)
+
+
+def same_time(status, nanoseconds):
+    """Whether that is when the file was changed last."""
+    if hasattr(status, "st_mtime_ns"):
+        return status.st_mtime_ns == nanoseconds
+    return abs(status.st_mtime * 1e9 - nanoseconds) < COARSE
+
+
+def set_time(path, nanoseconds):
+    """When the file was changed last."""
+    try:
+        os.utime(path, ns=(nanoseconds, nanoseconds))
+    except TypeError:  # Python 2
+        os.utime(path, (nanoseconds / 1e9, nanoseconds / 1e9))
 
 
 def remove(path):
@@ -70,7 +89,7 @@ class Receiver:
         names = [native(name) for name in parts]
         for name in names:
             if name in ("", os.curdir, os.pardir) or os.sep in name or (os.altsep and os.altsep in name):
-                raise ValueError(f"no name for a file here: {name!r}")
+                raise ValueError("no name for a file here: {!r}".format(name))
         return os.path.join(self.destination, *names)
 
     def directory(self, parts, mode, names):
@@ -98,7 +117,7 @@ class Receiver:
             status = None
         known = None
         if status is not None and stat.S_ISREG(status.st_mode) and status.st_size == size:
-            if status.st_mtime == mtime:
+            if same_time(status, mtime):
                 if stat.S_IMODE(status.st_mode) != mode:
                     os.chmod(path, mode)
                 return
@@ -131,7 +150,7 @@ class Receiver:
         path, mode, mtime = self.wanted.pop(number)
         try:
             os.chmod(path, mode)
-            os.utime(path, (mtime, mtime))
+            set_time(path, mtime)
         except OSError:
             pass  # not every file system has them
         self.channel.send(("written", number))
@@ -190,7 +209,7 @@ class Receiver:
             if message[0] == "done":
                 return
             if message[0] not in commands:
-                raise ValueError(f"unknown rsync command: {message[0]!r}")
+                raise ValueError("unknown rsync command: {!r}".format(message[0]))
             commands[message[0]](*message[1:])
 
 

@@ -49,7 +49,8 @@ class File:
     path: str
     parts: Parts
     mode: int
-    mtime: float
+    mtime: int
+    """In nanoseconds."""
     size: int
 
 
@@ -106,7 +107,7 @@ def read_copies(link: Link, wanted: Callable[[str], bool]) -> Tree:
 def _enter(path: str, parts: Parts, status: os.stat_result, tree: Tree) -> None:
     kind = stat.S_IFMT(status.st_mode)
     if kind == stat.S_IFREG:
-        tree.files.append(File(path, parts, stat.S_IMODE(status.st_mode), status.st_mtime, status.st_size))
+        tree.files.append(File(path, parts, stat.S_IMODE(status.st_mode), status.st_mtime_ns, status.st_size))
     elif kind != stat.S_IFDIR:
         tree.special.append((path, SPECIAL.get(kind, "of an unknown kind")))
 
