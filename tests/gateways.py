@@ -1,0 +1,61 @@
+"""Gateways at a daemon under test: their specs, and what is asked of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import execnet
+from wire import PATIENCE, Server
+
+TRANSPORTS = ("http",)
+
+
+def site(server: Server) -> str:
+    """Host and port."""
+    return server.url.partition("//")[2].rstrip("/")
+
+
+def ask(gateway: execnet.Gateway, source: str) -> Any:
+    """The first that *source* sends."""
+    return gateway.remote_exec(source).receive(PATIENCE)
+
+
+def pid_of(gateway: execnet.Gateway) -> int:
+    """The worker's process id."""
+    return int(ask(gateway, "import os; channel.send(os.getpid())"))
+
+
+def alive(gateway: execnet.Gateway) -> bool:
+    """Whether it answers."""
+    channel = gateway.remote_exec("channel.send(channel.receive() + 1)")
+    channel.send(1)
+    return bool(channel.receive(PATIENCE) == 2)
+
+
+def echo(gateway: execnet.Gateway) -> execnet.Channel:
+    """A channel that sends back what it receives, until None."""
+    return gateway.remote_exec("""
+        while (item := channel.receive()) is not None:
+            channel.send(item)
+    """)
+
+
+def eventually(holds: Callable[[], object]) -> bool:
+    """Wait for what happens elsewhere."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def exists(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
