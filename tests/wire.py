@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from wsproto import ConnectionType, WSConnection
@@ -49,11 +49,12 @@ class Refused(Exception):
 
 
 class Ended(Exception):
-    """The server closed the connection, with this code."""
+    """The server closed the connection, with this code and reason."""
 
-    def __init__(self, code: int | None) -> None:
-        super().__init__(str(code))
+    def __init__(self, code: int | None, reason: str = "") -> None:
+        super().__init__(f"{code} {reason}")
         self.code = code
+        self.reason = reason
 
 
 class WireClient:
@@ -161,7 +162,7 @@ class WireClient:
             elif isinstance(event, Ping):
                 self.socket.sendall(self.ws.send(event.response()))
             elif isinstance(event, CloseConnection):
-                raise Ended(event.code)
+                raise Ended(event.code, event.reason or "")
             elif not isinstance(event, Pong):
                 raise AssertionError(event)
 
@@ -211,7 +212,7 @@ class WireClient:
         """Cut the connection, without a word."""
         self.socket.close()
 
-    def __enter__(self) -> WireClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from wire import PATIENCE, Server
+from wire import PATIENCE, Ended, Server, WireClient
+from wsproto.connection import ConnectionState
 
 POLL = 10
 """Seconds that a question waits at the server."""
@@ -161,3 +162,43 @@ def until(reached: Callable[[], bool], what: str = "it") -> None:
 def api_of(server: Server) -> Api:
     """The API of *server*, asked by its operator."""
     return Api(server.url, server.token)
+
+
+class Line(WireClient):
+    """A process over a WebSocket.
+
+    :ivar read: the bytes that have arrived.
+    :ivar accepted: how much input was, as far as we were told.
+    """
+
+    def __init__(self, api: Api, name: str, off: int | None = None, more: str = "", *, offer: bool = True) -> None:
+        query = more if off is None else f"off={off}{more}"
+        subprotocols = ["webshell.exec"] if offer else []
+        super().__init__(api.url, api.token, subprotocols=subprotocols, path=f"exec/{name}?{query}")
+        self.read = b""
+        self.told: list[dict[str, Any]] = []
+
+    @property
+    def accepted(self) -> int:
+        """How much input was, as far as we were told."""
+        return max((message["in"] for message in self.told if "in" in message), default=0)
+
+    def more(self, *, ack: bool = True) -> None:
+        """The next message; output is acknowledged."""
+        frame = self.receive()
+        if isinstance(frame, bytes):
+            self.read += frame
+            if ack and self.ws.state is ConnectionState.OPEN:
+                self.send({"ack": self.told[0]["off"] + len(self.read)})
+        else:
+            assert isinstance(frame, dict)
+            self.told.append(frame)
+
+    def go_on(self, enough: Callable[[], bool] = lambda: False) -> tuple[int, str]:
+        """Go on until *enough* says so, or the server closes: its code and reason."""
+        try:
+            while not enough():
+                self.more()
+        except Ended as ended:
+            return ended.code or 0, ended.reason
+        return 0, ""

@@ -50,7 +50,7 @@ class Tree(Resource):
         self.putChild(b"s", Places(sessions, self.arrivals))
         self.executions = Executions(sessions)
         self.putChild(b"popen", Popen(self.executions))
-        self.putChild(b"exec", Processes(self.executions))
+        self.putChild(b"exec", Processes(self.executions, sockets))
         self.putChild(b"healthz", Health(lambda: True))
         self.putChild(b"readyz", Health(ready))
         self.putChild(b"whoami", WhoAmI(sessions.instance))

@@ -20,10 +20,10 @@ from zope.interface import implementer
 
 from webshell.connection import FRAME_BYTES, Connection
 from webshell.dialects import Dialect, Frame
-from webshell.grant import Grant
 from webshell.sessions import Sessions
 from webshell.targets.precedence import Precedence
 from webshell.web.access import granted
+from webshell.web.conversation import Connect, Conversation
 from webshell.web.direct import Direct, direct
 from webshell.web.frames import BINARY, TEXT, head, small_messages
 
@@ -90,10 +90,29 @@ class Sockets:
         """
         grant = granted(request)
 
+        def connect(send: Callable[[Frame], None], end: Callable[[], None]) -> Connection:
+            return Connection(dialect, self._sessions, grant, send, end)
+
+        return self.join(request, connect, subprotocol, largest=largest, headers=headers)
+
+    def join(
+        self,
+        request: Request,
+        connect: Connect,
+        subprotocol: str | None = None,
+        *,
+        largest: int = FRAME_BYTES,
+        headers: Mapping[str, str] | None = None,
+    ) -> int:
+        """Upgrade *request*.
+
+        :param connect: takes what sends a frame and what closes; returns our end.
+        """
+
         def make(peer: IAddress) -> Socket:
             socket = cast("Socket", self._factory.buildProtocol(peer))
             socket.maxFramePayloadSize = socket.maxMessagePayloadSize = largest
-            socket.prepare(dialect, subprotocol, grant, self._sessions, self._open, headers or {}, self._precedence)
+            socket.prepare(connect, subprotocol, self._open, headers or {}, self._precedence)
             return socket
 
         return cast("int", WebSocketResource(_Door(make)).render(request))
@@ -127,7 +146,7 @@ class _Door:
 class _Brake:
     """The transport's signals to a connection: full, room again, gone."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Conversation) -> None:
         self.pauseProducing = connection.pause
         self.resumeProducing = connection.resume
 
@@ -136,10 +155,10 @@ class _Brake:
 
 
 class Socket(WebSocketServerProtocol):
-    """One WebSocket: Autobahn on one side, a :class:`Connection` on the other."""
+    """One WebSocket: Autobahn on one side, a :class:`Conversation` on the other."""
 
     transport: ITransport
-    _connection: Connection | None = None
+    _connection: Conversation | None = None
     _direct: Direct | None = None
     _file = -1
     _fragments = 0
@@ -147,19 +166,15 @@ class Socket(WebSocketServerProtocol):
 
     def prepare(
         self,
-        dialect: Dialect,
+        connect: Connect,
         subprotocol: str | None,
-        grant: Grant,
-        sessions: Sessions,
         sockets: set[Socket],
         headers: Mapping[str, str],
         precedence: Precedence,
     ) -> None:
         """What the request decided, before the handshake."""
-        self._dialect = dialect
+        self._connect = connect
         self._subprotocol = subprotocol
-        self._grant = grant
-        self._sessions = sessions
         self._sockets = sockets
         self._headers = headers
         self._precedence = precedence
@@ -176,7 +191,8 @@ class Socket(WebSocketServerProtocol):
         # Under WebSocketResource the transport's producer is still the HTTPChannel: without this, registering
         # ours raises inside a Deferred of Autobahn's, and the connection works on without a brake.
         self.unregisterProducer()
-        connection = Connection(self._dialect, self._sessions, self._grant, self._send, self._end)
+        connection = self._connect(self._send, self._end)
+        del self._connect
         self._connection = connection
         self._sockets.add(self)
         self.registerProducer(_Brake(connection), True)
@@ -268,8 +284,8 @@ class Socket(WebSocketServerProtocol):
             self._file = stream.fileno()
             self._precedence.add(self._file)
 
-    def _end(self) -> None:
-        self.sendClose(1000)
+    def _end(self, code: int = 1000, reason: str = "") -> None:
+        self.sendClose(code, reason or None)
 
 
 def configured(factory: WebSocketServerFactory) -> type[Socket]:

@@ -38,6 +38,16 @@ def status_of(error: e.WebshellError) -> int:
     return error.status if isinstance(error, Refused) else _STATUS.get(type(error), 400)
 
 
+def described(error: e.WebshellError) -> dict[str, object]:
+    """*error* for a program, with a message for people."""
+    body: dict[str, object] = {"error": error.code, "message": str(error)}
+    if isinstance(error, e.OutOfRange):
+        body |= {"base": error.base, "end": error.end}
+    elif isinstance(error, e.Gone) and error.exit is not None:
+        body["exit"] = error.exit
+    return body
+
+
 def said(request: Request, status: int, value: object) -> None:
     """Answer with *value* as JSON."""
     body = json.dumps(value).encode() + b"\n"
@@ -58,19 +68,17 @@ def nothing(request: Request, **headers: int) -> None:
 
 def failed(request: Request, error: e.WebshellError) -> int:
     """Answer with *error*."""
-    status, body = status_of(error), {"error": error.code, "message": str(error)}
+    status = status_of(error)
     if isinstance(error, e.OutOfRange):
         request.setHeader(b"x-range", b"%d-%d" % (error.base, error.end))
-        body |= {"base": error.base, "end": error.end}  # type: ignore[dict-item]
     elif isinstance(error, e.Gone) and error.exit is not None:
         request.setHeader(b"x-exit", b"%d" % error.exit)
-        body |= {"exit": error.exit}  # type: ignore[dict-item]
     elif status in (429, 503):
         request.setHeader(b"retry-after", b"%d" % RETRY_SECONDS)
     if isinstance(error, Refused):
         for name, value in error.headers.items():
             request.setHeader(name, value)
-    said(request, status, body)
+    said(request, status, described(error))
     return NOT_DONE_YET
 
 

@@ -24,10 +24,7 @@ STREAMS = {"": STDOUT, "out": STDOUT, "err": STDERR}
 
 def read(executions: Executions, execution: Execution, request: Request) -> int:
     """Answer a GET: what there is from an offset on, or that all has been read and the process has ended."""
-    name = argument(request, "stream")
-    stream = STREAMS.get(name)
-    if stream is None:
-        raise Malformed("'stream' is 'out' or 'err'")
+    stream = stream_named(argument(request, "stream"))
     offset, poll = number(request, "off"), seconds(request, "poll", POLL_SECONDS)
     base, end = execution.process.scrollback.span(stream)
     if offset is None:
@@ -44,6 +41,13 @@ def read(executions: Executions, execution: Execution, request: Request) -> int:
     request.setHeader(b"x-accel-buffering", b"no")  # else nginx waits for more
     answer.begin(execution, reader)
     return NOT_DONE_YET
+
+
+def stream_named(name: str) -> int:
+    """The number of the stream of that *name*; empty: standard output."""
+    if name not in STREAMS:
+        raise Malformed("'stream' is 'out' or 'err'")
+    return STREAMS[name]
 
 
 @implementer(IPushProducer)

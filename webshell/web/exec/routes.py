@@ -8,14 +8,18 @@ from collections.abc import Callable, Mapping
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from webshell.dialects import Frame
 from webshell.errors import WebshellError
 from webshell.executions import Execution, Executions
-from webshell.grant import Right
+from webshell.grant import Grant, Right
 from webshell.web.access import granted
 from webshell.web.answers import Malformed, MethodRefused, NotFound
+from webshell.web.conversation import End
 from webshell.web.exec import input, output, state
-from webshell.web.exec.answers import argument, body_of, failed, nothing
+from webshell.web.exec.answers import argument, body_of, failed, flag, nothing, number
 from webshell.web.exec.starting import asked
+from webshell.web.exec.talk import SUBPROTOCOL, Question, Talk
+from webshell.web.websocket import Sockets
 
 Act = Callable[[Executions, Execution, Request], int]
 
@@ -59,13 +63,14 @@ class Popen(Resource):
 class Processes(Resource):
     """``exec``: below it, each process by its id."""
 
-    def __init__(self, executions: Executions) -> None:
+    def __init__(self, executions: Executions, sockets: Sockets) -> None:
         super().__init__()
         self._executions = executions
+        self._sockets = sockets
 
     def getChild(self, name: bytes, request: Request) -> Resource:
         """Whether there is such a process is looked up when the grant is."""
-        return _One(self._executions, name.decode("utf-8", "replace"))
+        return _One(self._executions, self._sockets, name.decode("utf-8", "replace"))
 
 
 class _One(Resource):
@@ -73,9 +78,10 @@ class _One(Resource):
 
     isLeaf = True
 
-    def __init__(self, executions: Executions, name: str) -> None:
+    def __init__(self, executions: Executions, sockets: Sockets, name: str) -> None:
         super().__init__()
         self._executions = executions
+        self._sockets = sockets
         self._name = name
 
     def render(self, request: Request) -> int:
@@ -90,9 +96,30 @@ class _One(Resource):
                 allowed = b", ".join(sorted(acts)).decode()
                 raise MethodRefused("this method is not served here", {"Allow": allowed})
             grant = granted(request)
+            if request.getHeader(b"upgrade"):
+                return self._upgrade(grant, request)
             return act(self._executions, self._executions.find(grant, self._name), request)
         except WebshellError as error:
             return failed(request, error)
+
+    def _upgrade(self, grant: Grant, request: Request) -> int:
+        """Whether there is such a process is told in the WebSocket: a browser cannot see why a handshake fails."""
+        if request.postpath:
+            raise Malformed("only a process itself is a WebSocket, too")
+        offered = [
+            name.strip()
+            for header in request.requestHeaders.getRawHeaders("sec-websocket-protocol", [])
+            for name in header.split(",")
+        ]
+        if offered and SUBPROTOCOL not in offered:
+            raise Malformed(f"unknown subprotocol: offer {SUBPROTOCOL}, or none")
+        stream, alone = output.stream_named(argument(request, "stream")), flag(request, "excl")
+        question = Question(self._name, stream, number(request, "off"), alone)
+
+        def connect(send: Callable[[Frame], None], end: End) -> Talk:
+            return Talk(self._executions, grant, question, send, end)
+
+        return self._sockets.join(request, connect, SUBPROTOCOL if offered else None)
 
 
 def _read(executions: Executions, execution: Execution, request: Request) -> int:
