@@ -100,6 +100,7 @@ setup(
             "playwright>=1.50",
             "docutils>=0.21",
             "pillow>=11",
+            "setuptools",  # makes the source distribution that a test installs elsewhere
         ],
     },
     cmdclass={"build_py": BuildPy},

@@ -14,9 +14,9 @@ import execnet
 import pytest
 from needs import need
 
-from webshell.execnet import rsync_remote
-from webshell.execnet.python2 import NotStarted, makegateway
+from webshell.execnet import Group, rsync_remote
 from webshell.execnet.rsync import RSync, RSyncFailed
+from webshell.execnet.trouble import NotStarted
 
 PATIENCE = 40.0
 """Seconds for what takes milliseconds, by an interpreter that takes two seconds to start."""
@@ -24,8 +24,8 @@ PATIENCE = 40.0
 
 @pytest.fixture(scope="module")
 def jython() -> Iterator[execnet.Gateway]:
-    group = execnet.Group()
-    yield makegateway(f"popen//id=jython//python2={need('jython')}", group)
+    group = Group()
+    yield group.makegateway(f"popen//id=jython//python2={need('jython')}")
     group.terminate(timeout=5)
 
 
@@ -38,7 +38,7 @@ def pypy() -> Iterator[execnet.Gateway]:
 
 @pytest.fixture
 def group() -> Iterator[execnet.Group]:
-    group = execnet.Group()
+    group = Group()
     yield group
     group.terminate(timeout=5)
 
@@ -317,7 +317,7 @@ def test_many_at_once(jython: execnet.Gateway) -> None:
 
 def test_place_and_environment(group: execnet.Group, tmp_path: Path) -> None:
     path = tmp_path / "new" / "directory"
-    gateway = makegateway(f"popen//python2={need('jython')}//chdir={path}//env:WORD=said", group)
+    gateway = group.makegateway(f"popen//python2={need('jython')}//chdir={path}//env:WORD=said")
     channel = gateway.remote_exec("import os; channel.send((os.getcwd(), os.environ['WORD'], os.getpid()))")
     directory, word, process = channel.receive(PATIENCE)
     assert (directory, word) == (str(path), "said")
@@ -340,14 +340,14 @@ def test_what_is_no_interpreter(
     group: execnet.Group, python: str, said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(NotStarted, match=rf"python2={python}.*{said}"):
-        makegateway(f"popen//python2={python}", group)
+        group.makegateway(f"popen//python2={python}")
     assert list(group) == []
 
 
-@pytest.mark.parametrize("spec", ["popen", "python2=jython", "popen//python2", "popen//python2=jython//via=gw0"])
+@pytest.mark.parametrize("spec", ["python2=jython", "popen//python2", "socket=localhost:1//python2=jython"])
 def test_specs_that_cannot_be_meant(group: execnet.Group, spec: str) -> None:
     with pytest.raises(ValueError, match="is meant"):
-        makegateway(spec, group)
+        group.makegateway(spec)
 
 
 def test_a_host_that_is_not_there(group: execnet.Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,4 +355,4 @@ def test_a_host_that_is_not_there(group: execnet.Group, tmp_path: Path, monkeypa
     (tmp_path / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(execnet.HostNotFound, match=r"nowhere\.invalid"):
-        makegateway("ssh=nowhere.invalid//python2=jython", group)
+        group.makegateway("ssh=nowhere.invalid//python2=jython")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import execnet
 from execnet import Gateway, XSpec
 
+from webshell.execnet.python2 import to_python2
 from webshell.execnet.spec import TRANSPORTS
 from webshell.execnet.start import over_web
 from webshell.execnet.via import through
@@ -14,7 +15,7 @@ from webshell.execnet.via import through
 Maker = Callable[[execnet.Group, XSpec], Gateway]
 """Makes a gateway, registers it with the group, and sets what ``chdir=``, ``nice=`` and ``env:`` say."""
 
-MAKERS: dict[str, Maker] = {**dict.fromkeys(TRANSPORTS, over_web), "via": through}
+MAKERS: dict[str, Maker] = {**dict.fromkeys(TRANSPORTS, over_web), "via": through, "python2": to_python2}
 """Who makes a gateway, by the first of these keys that its spec has; without one execnet does it."""
 
 

@@ -10,16 +10,13 @@ from execnet.gateway_bootstrap import sendexec
 from execnet.gateway_io import create_io
 
 from webshell.execnet import python2_items, python2_worker
+from webshell.execnet.trouble import NotStarted
 
 SSH_FAILED = 255
 """The exit status of ``ssh`` if it is its own and not the command's."""
 
 
-class NotStarted(OSError):
-    """The interpreter could not be started, or is none."""
-
-
-def makegateway(spec: str | XSpec, group: Group) -> Gateway:
+def to_python2(group: Group, spec: XSpec | str) -> Gateway:
     """Make a gateway and register it with *group*; *spec* has ``python2=``, the interpreter, and ``popen`` or ``ssh=``.
 
     ``popen//python2=jython`` is one. The other keys are execnet's, without ``via=`` and ``execmodel=``. Text of this

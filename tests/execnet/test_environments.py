@@ -1,0 +1,276 @@
+"""Virtual environments behind a gateway, real ones; what is installed comes from a directory of the test."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import execnet
+import pytest
+
+from webshell.execnet import Group
+from webshell.execnet.environments import SetupFile, StepFailed, create_venv_gateway
+from webshell.execnet.environments_remote import NOTE
+
+PATIENCE = 40.0
+"""Seconds for what takes milliseconds."""
+
+
+def wheel(directory: Path, name: str, version: str) -> None:
+    """A wheel of one module, which knows its version."""
+    told = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(directory / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        archive.writestr(f"{name}.py", f"__version__ = {version!r}\n")
+        archive.writestr(f"{told}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        archive.writestr(f"{told}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{told}/RECORD", f"{name}.py,,\n{told}/METADATA,,\n{told}/WHEEL,,\n{told}/RECORD,,\n")
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """What pip needs to know to install without a network."""
+    wheels = tmp_path_factory.mktemp("wheels")
+    wheel(wheels, "six", "1.16.0")
+    wheel(wheels, "seven", "7.0")
+    return ("--no-index", "--find-links", str(wheels))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("place")
+
+
+@pytest.fixture(scope="module")
+def master(place: Path) -> Iterator[execnet.Gateway]:
+    group = Group()
+    yield group.makegateway(f"popen//id=master//chdir={place}//python={sys.executable}")
+    group.terminate(timeout=5)
+
+
+@pytest.fixture(scope="module")
+def inside(master: execnet.Gateway, offline: tuple[str, ...]) -> execnet.Gateway:
+    """An environment whose name has a blank."""
+    return create_venv_gateway(master, "with a blank", "six==1.16.0", pip_options=offline)
+
+
+def told(gateway: execnet.Gateway, expression: str) -> Any:
+    channel = gateway.remote_exec(f"import os, sys\nchannel.send({expression})")
+    answer = channel.receive(PATIENCE)
+    channel.waitclose(PATIENCE)
+    return answer
+
+
+def test_case_28_an_environment_and_a_gateway_into_it(inside: execnet.Gateway, place: Path) -> None:
+    path = str(place / "with a blank")
+    assert told(inside, "(sys.prefix, os.getcwd(), sys.prefix != sys.base_prefix)") == (path, path, True)
+    assert told(inside, "__import__('six').__version__") == "1.16.0"
+
+
+def test_case_28_it_is_used_again(
+    inside: execnet.Gateway, master: execnet.Gateway, place: Path, offline: tuple[str, ...]
+) -> None:
+    note = place / "with a blank" / NOTE
+    made = [(path, path.stat().st_mtime_ns) for path in (note, note.with_name("pyvenv.cfg"))]
+    again = create_venv_gateway(master, "with a blank", "six==1.16.0", pip_options=("--no-such-option",))
+    assert told(again, "__import__('six').__version__") == "1.16.0"
+    assert again.id != inside.id
+    # neither venv nor pip has run: it would have refused that option
+    assert [(path, path.stat().st_mtime_ns) for path, _ in made] == made
+    more = create_venv_gateway(master, str(place / "with a blank"), "seven", pip_options=offline)
+    assert told(more, "(__import__('six').__version__, __import__('seven').__version__)") == ("1.16.0", "7.0")
+    assert made[1][0].stat().st_mtime_ns == made[1][1]
+
+
+def test_case_28_through_execnets_own_group(inside: execnet.Gateway, place: Path, offline: tuple[str, ...]) -> None:
+    group = execnet.Group()
+    master = group.makegateway(f"popen//python={sys.executable}")
+    again = create_venv_gateway(master, str(place / "with a blank"), "six==1.16.0", pip_options=offline)
+    assert told(again, "sys.prefix") == str(place / "with a blank")
+    group.terminate(timeout=5)
+
+
+def test_case_29_what_cannot_be_installed(master: execnet.Gateway, place: Path, offline: tuple[str, ...]) -> None:
+    with pytest.raises(StepFailed) as caught:
+        create_venv_gateway(master, "failing", "six==99", pip_options=offline)
+    assert str(caught.value).startswith("master: installing failed with status 1: ")
+    assert (caught.value.place, caught.value.step, caught.value.status) == ("master", "installing", 1)
+    assert "No matching distribution found for six==99" in caught.value.output
+    # a file that only the first attempt has left: a half-made environment is no environment
+    (place / "failing" / "left over").touch()
+    (place / "failing" / "linked").symlink_to(place)
+    gateway = create_venv_gateway(master, "failing", "six==1.16.0", pip_options=offline)
+    assert told(gateway, "__import__('six').__version__") == "1.16.0"
+    assert not (place / "failing" / "left over").exists()
+    assert place.is_dir()
+
+    # a complete one is what it was if something more cannot be installed
+    with pytest.raises(StepFailed, match="No matching distribution found for seven==99"):
+        create_venv_gateway(master, "failing", "seven==99", pip_options=offline)
+    made = (place / "failing" / "pyvenv.cfg").stat().st_mtime_ns
+    gateway = create_venv_gateway(master, "failing", "six==1.16.0", "seven", pip_options=offline)
+    assert told(gateway, "__import__('seven').__version__") == "7.0"
+    assert (place / "failing" / "pyvenv.cfg").stat().st_mtime_ns == made
+
+    # one that was cut off while something was installed is made anew, with all that it had
+    note = json.loads((place / "failing" / NOTE).read_text())
+    assert note["installed"] == ["six==1.16.0", "seven"]
+    (place / "failing" / NOTE).write_text(json.dumps({**note, "complete": False}))
+    (place / "failing" / "half").touch()
+    gateway = create_venv_gateway(master, "failing", pip_options=offline)
+    assert told(gateway, "(__import__('six').__version__, __import__('seven').__version__)") == ("1.16.0", "7.0")
+    assert not (place / "failing" / "half").exists()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[execnet.Gateway]:
+    """A gateway that a test may spoil."""
+    group = Group()
+    yield group.makegateway(f"popen//id=elsewhere//python={sys.executable}")
+    group.terminate(timeout=5)
+
+
+def tool(path: Path, text: str) -> str:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_case_29_no_ensurepip(elsewhere: execnet.Gateway, tmp_path: Path, offline: tuple[str, ...]) -> None:
+    said = tool(tmp_path / "python", "seq 1 30; echo ensurepip is not available >&2; exit 1")
+    elsewhere.remote_exec(f"import sys; sys.kept, sys.executable = sys.executable, {said!r}").waitclose(PATIENCE)
+    with pytest.raises(StepFailed) as caught:
+        create_venv_gateway(elsewhere, str(tmp_path / "v"), pip_options=offline)
+    assert (caught.value.step, caught.value.status) == ("making the environment", 1)
+    assert caught.value.output.splitlines() == [*map(str, range(12, 31)), "ensurepip is not available"]
+    elsewhere.remote_exec("import sys; sys.executable = '/no/such/python'").waitclose(PATIENCE)
+    with pytest.raises(StepFailed, match=r"making the environment failed: .*'/no/such/python'"):
+        create_venv_gateway(elsewhere, str(tmp_path / "v"), pip_options=offline)
+    elsewhere.remote_exec("import sys; sys.executable = sys.kept").waitclose(PATIENCE)
+    gateway = create_venv_gateway(elsewhere, str(tmp_path / "v"), pip_options=offline)
+    assert told(gateway, "sys.prefix") == str(tmp_path / "v")
+
+
+def test_case_29_a_directory_that_cannot_be(elsewhere: execnet.Gateway, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StepFailed, match=r"^elsewhere: making the directory failed: .*Not a directory.*/file/v'"):
+        create_venv_gateway(elsewhere, str(tmp_path / "file" / "v"))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "work").touch()
+    with pytest.raises(StepFailed, match=r"making the directory failed: .*/mine is there already"):
+        create_venv_gateway(elsewhere, str(tmp_path / "mine"))
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["work"]
+
+
+@pytest.mark.parametrize("requirement", ["", " ", "-r file", "--upgrade"])
+def test_requirements_are_no_options(elsewhere: execnet.Gateway, requirement: str) -> None:
+    with pytest.raises(ValueError, match="is no requirement"):
+        create_venv_gateway(elsewhere, "v", requirement)
+
+
+def test_two_at_once_make_one(elsewhere: execnet.Gateway, tmp_path: Path) -> None:
+    """With a tool that fails if it runs twice at a time."""
+    counting = tool(
+        tmp_path / "python",
+        f"mkdir {tmp_path}/busy || exit 1; sleep 0.2; mkdir -p $3/bin; ln -s {sys.executable} $3/bin/python; "
+        f"echo made >> {tmp_path}/log; rmdir {tmp_path}/busy",
+    )
+    elsewhere.remote_exec(f"import sys; sys.executable = {counting!r}").waitclose(PATIENCE)
+    gateways: list[execnet.Gateway] = []
+
+    def make() -> None:
+        gateways.append(create_venv_gateway(elsewhere, str(tmp_path / "v")))
+
+    threads = [threading.Thread(target=make) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert len(gateways) == 3
+    assert (tmp_path / "log").read_text() == "made\n"
+
+
+@pytest.mark.parametrize("note", ["", "{", json.dumps({"complete": True, "kind": ["other", 2, 7], "installed": []})])
+def test_notes_that_do_not_count(elsewhere: execnet.Gateway, tmp_path: Path, note: str) -> None:
+    making = tool(tmp_path / "python", f"mkdir -p $3/bin; ln -s {sys.executable} $3/bin/python")
+    elsewhere.remote_exec(f"import sys; sys.executable = {making!r}").waitclose(PATIENCE)
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / NOTE).write_text(note)
+    (tmp_path / "v" / "old").touch()
+    gateway = create_venv_gateway(elsewhere, str(tmp_path / "v"))
+    assert told(gateway, "os.getcwd()") == str(tmp_path / "v")
+    assert not (tmp_path / "v" / "old").exists()
+
+
+# a project
+
+BACKEND = """
+import zipfile
+
+def build_wheel(directory, settings=None, metadata=None):
+    name = "probe-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(f"{directory}/{name}", "w") as archive:
+        archive.write("probe.py")
+        told = "probe-1.0.dist-info"
+        archive.writestr(f"{told}/METADATA", "Metadata-Version: 2.1\\nName: probe\\nVersion: 1.0\\n")
+        archive.writestr(f"{told}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        archive.writestr(f"{told}/RECORD", "")
+    return name
+"""
+"""What builds the project there: it needs nothing from a network."""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "setup.py").write_text(
+        "from setuptools import setup\nsetup(name='probe', version='1.0', py_modules=['probe'])\n"
+    )
+    (project / "probe.py").write_text("where = __file__\n")
+    (project / "backend.py").write_text(BACKEND)
+    (project / "MANIFEST.in").write_text("include backend.py\n")
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    return project
+
+
+def importable(gateway: execnet.Gateway) -> bool:
+    return bool(told(gateway, "__import__('importlib.util').util.find_spec('probe') is not None"))
+
+
+def test_case_30_a_project_is_installed_there_only(
+    inside: execnet.Gateway, master: execnet.Gateway, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    inside.remote_exec(f"import tempfile; tempfile.tempdir = {str(temporary)!r}").waitclose(PATIENCE)
+    assert not importable(inside)
+    SetupFile("setup.py").sdist_remote_install(inside, pip_options=("--no-index",))
+    assert importable(inside)
+    assert told(inside, "__import__('probe').where").startswith(told(inside, "sys.prefix"))
+    assert not importable(master)
+    assert list(temporary.iterdir()) == []
+
+
+def test_case_30_what_cannot_be_built_there(inside: execnet.Gateway, project: Path) -> None:
+    (project / "backend.py").write_text("raise RuntimeError('no backend')")
+    with pytest.raises(StepFailed, match=f"(?s)^{inside.id}: installing failed with status .*no backend"):
+        SetupFile(project / "setup.py").sdist_remote_install(inside, pip_options=("--no-index",))
+    assert inside.remote_status().numexecuting == 0
+
+
+def test_case_30_what_cannot_be_built_here(inside: execnet.Gateway, project: Path, tmp_path: Path) -> None:
+    (project / "setup.py").write_text("raise RuntimeError('no setup')")
+    with pytest.raises(
+        StepFailed, match=r"(?s)^here: making the source distribution failed with status 1: .*no setup$"
+    ):
+        SetupFile(project / "setup.py").sdist_remote_install(inside)
+    with pytest.raises(StepFailed, match=r"^here: making the source distribution failed: .*No such file"):
+        SetupFile(tmp_path / "none" / "setup.py").sdist_remote_install(inside)
