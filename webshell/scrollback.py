@@ -122,13 +122,14 @@ class Scrollback:
         return (errors, self._errors) if stream == STDERR else (self.base - errors, self.end - self._errors)
 
     def place(self, stream: int, offset: int) -> int:
-        """Where the byte is that has *offset* in *stream*'s own count; one that is not there yet: at the end."""
+        """The byte that has *offset* in *stream*'s own count; if it is not here: the first that is, or the end."""
         base, end = self.span(stream)
         if offset >= end:
             return self.end
+        offset = max(base, offset)
         own = _of_errors if stream == STDERR else _of_output
-        chunk = self._chunks[max(0, bisect_right(self._chunks, offset, key=own) - 1)]
-        return chunk[0] + max(base, offset) - own(chunk)
+        chunk = self._chunks[bisect_right(self._chunks, offset, key=own) - 1]
+        return chunk[0] + offset - own(chunk)
 
     def tail(self, stream: int, limit: int) -> bytes:
         """Up to *limit* of the last bytes that are kept of *stream*."""

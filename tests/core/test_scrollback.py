@@ -228,3 +228,54 @@ def test_wherever_it_is_cut_no_character_and_no_sequence_is(cut: int) -> None:
     for sequence in (b"\x1b[1m", b"\x1b[0m", b"\x1b]2;title\x07", b"\x1b[?25l"):
         if TEXT.startswith(sequence, begins) and begins < cut + skipped < begins + len(sequence):
             assert restore.encode().endswith(TEXT[begins : cut + skipped])
+
+
+# ---- each stream by itself
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([1, 2]), st.integers(1, 40)), max_size=30),
+    st.integers(1, 400),
+    st.integers(0, 700),
+)
+def test_streams_are_counted_by_themselves(writes: list[tuple[int, int]], capacity: int, released: int) -> None:
+    """Against a list of all bytes, each with its stream and its offset there."""
+    scrollback = Scrollback(capacity, keep=True)
+    everything: list[tuple[int, int]] = []
+    ends = {1: 0, 2: 0}
+    for stream, size in writes:
+        scrollback.add(stream, bytes(size))
+        for _ in range(size):
+            everything.append((stream, ends[stream]))
+            ends[stream] += 1
+        scrollback.release(min(released, scrollback.end))
+    for stream in (1, 2):
+        base = sum(1 for other, _ in everything[: scrollback.base] if other == stream)
+        assert scrollback.span(stream) == (base, ends[stream])
+        for offset in range(base, ends[stream]):
+            assert scrollback.place(stream, offset) == everything.index((stream, offset))
+        assert scrollback.place(stream, ends[stream]) == scrollback.end
+        if base < ends[stream]:
+            assert scrollback.place(stream, 0) == everything.index((stream, base))  # what is left of it
+
+
+def test_large_pieces_of_both_streams_are_counted() -> None:
+    scrollback = Scrollback(1 << 20)
+    scrollback.add(2, b"e" * (2 * CHUNK_BYTES + 5))
+    scrollback.add(1, b"o" * (CHUNK_BYTES + 1))
+    assert scrollback.span(1) == (0, CHUNK_BYTES + 1)
+    assert scrollback.span(2) == (0, 2 * CHUNK_BYTES + 5)
+    assert scrollback.place(2, CHUNK_BYTES + 7) == CHUNK_BYTES + 7
+    assert scrollback.place(1, CHUNK_BYTES) == 3 * CHUNK_BYTES + 5
+
+
+def test_the_tail_of_a_stream() -> None:
+    scrollback = Scrollback()
+    assert scrollback.tail(2, 10) == b""
+    for text in (b"one", b"two", b"three"):
+        scrollback.add(2, text)
+        scrollback.add(1, b"out")
+    assert scrollback.tail(2, 100) == b"onetwothree"
+    assert scrollback.tail(2, 8) == b"twothree"
+    assert scrollback.tail(2, 7) == b"wothree"
+    assert scrollback.tail(1, 100) == b"outoutout"
