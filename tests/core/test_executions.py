@@ -308,9 +308,9 @@ def test_of_a_process_that_does_not_keep_everything() -> None:
 
 
 def test_side_channels_are_others_business() -> None:
-    scene = Scene(start=Start(runner="exec", argv=("cat",), keep="all", channels=("notes",)))
+    scene = Scene(start=Start(runner="exec", argv=("cat",), keep="all", channels=("video",)))
     sink, _ = scene.read()
-    scene.child.parent.said("notes", b"{}")
+    scene.child.parent.said("video", b"{}")
     scene.write(b"abc")
     assert sink.data == b"abc"
 
