@@ -263,7 +263,8 @@ def test_case_30_what_cannot_be_built_there(inside: execnet.Gateway, project: Pa
     (project / "backend.py").write_text("raise RuntimeError('no backend')")
     with pytest.raises(StepFailed, match=f"(?s)^{inside.id}: installing failed with status .*no backend"):
         SetupFile(project / "setup.py").sdist_remote_install(inside, pip_options=("--no-index",))
-    assert inside.remote_status().numexecuting == 0
+    while inside.remote_status().numexecuting:
+        pass  # nothing is left there, or the test's time is over
 
 
 def test_case_30_what_cannot_be_built_here(inside: execnet.Gateway, project: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from execnet import Gateway, XSpec
+from execnet.gateway_base import Channel
 
 from webshell.execnet import environments_remote
 from webshell.execnet.rsync import RSync
@@ -56,8 +57,7 @@ def create_venv_gateway(gateway: Gateway, name: str, *requirements: str, pip_opt
             raise ValueError(f"{requirement!r} is no requirement; options go into pip_options")
     channel = gateway.remote_exec(environments_remote)
     channel.send(("environment", list(pip_options), name, list(requirements)))
-    path, python = _result(gateway, channel.receive())
-    channel.waitclose()
+    path, python = _result(gateway, channel)
     spec = XSpec(f"popen//via={gateway.id}")
     # rather than in its text, where they would end at a double slash
     spec.python = shlex.quote(python)
@@ -89,7 +89,7 @@ class SetupFile:
             try:
                 rsync.send()
                 channel.send(archive.name)
-                _result(gateway, channel.receive())
+                _result(gateway, channel)
             finally:
                 channel.close()
 
@@ -115,9 +115,13 @@ class SetupFile:
         return archives[0]
 
 
-def _result(gateway: Gateway, answer: tuple[Any, ...]) -> tuple[Any, ...]:
-    """:raises StepFailed: the answer says so."""
-    outcome, *content = answer
+def _result(gateway: Gateway, channel: Channel) -> tuple[Any, ...]:
+    """What the far side has done, at its end.
+
+    :raises StepFailed: it could not.
+    """
+    outcome, *content = channel.receive()
+    channel.waitclose()
     if outcome == "failed":
         raise StepFailed(gateway.id, *content)
     return tuple(content)
