@@ -15,6 +15,7 @@ import pytest
 from needs import need
 
 from webshell.execnet import Group, rsync_remote
+from webshell.execnet.python2 import to_python2
 from webshell.execnet.rsync import RSync, RSyncFailed
 from webshell.execnet.trouble import NotStarted
 
@@ -317,10 +318,12 @@ def test_many_at_once(jython: execnet.Gateway) -> None:
 
 def test_place_and_environment(group: execnet.Group, tmp_path: Path) -> None:
     path = tmp_path / "new" / "directory"
-    gateway = group.makegateway(f"popen//python2={need('jython')}//chdir={path}//env:WORD=said")
-    channel = gateway.remote_exec("import os; channel.send((os.getcwd(), os.environ['WORD'], os.getpid()))")
+    gateway = group.makegateway(f"popen//python2={need('jython')}//chdir={path}//env:WORD=säid")
+    channel = gateway.remote_exec(
+        "import os; channel.send((os.getcwd(), os.environ['WORD'].decode('utf-8'), os.getpid()))"
+    )
     directory, word, process = channel.receive(PATIENCE)
-    assert (directory, word) == (str(path), "said")
+    assert (directory, word) == (str(path), "säid")
     assert [each.id for each in group] == [gateway.id]
     waiting = gateway.remote_exec("channel.receive()")
     os.kill(process, signal.SIGKILL)
@@ -346,7 +349,7 @@ def test_what_is_no_interpreter(
 
 @pytest.mark.parametrize("spec", ["python2=jython", "popen//python2", "socket=localhost:1//python2=jython"])
 def test_specs_that_cannot_be_meant(group: execnet.Group, spec: str) -> None:
-    with pytest.raises(ValueError, match="is meant"):
+    with pytest.raises(ValueError, match=r"is meant|needs an interpreter"):
         group.makegateway(spec)
 
 
@@ -356,3 +359,21 @@ def test_a_host_that_is_not_there(group: execnet.Group, tmp_path: Path, monkeypa
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(execnet.HostNotFound, match=r"nowhere\.invalid"):
         group.makegateway("ssh=nowhere.invalid//python2=jython")
+
+
+def test_case_24_through_another_gateway(group: execnet.Group, source: Path, tmp_path: Path) -> None:
+    group.makegateway("popen//id=between")
+    gateway = group.makegateway(f"popen//via=between//python2={need('jython')}//chdir={tmp_path}")
+    channel = gateway.remote_exec("import os; channel.send((os.name, os.getcwd()))")
+    assert channel.receive(PATIENCE) == ("java", str(tmp_path))
+    assert sent(source, gateway, tmp_path / "target") == ["a", "sub/bytes", "sub/empty"]
+    assert listing(tmp_path / "target") == listing(source)
+
+
+def test_in_execnets_own_group(source: Path, tmp_path: Path) -> None:
+    group = execnet.Group()
+    gateway = to_python2(group, f"popen//python2={need('jython')}")
+    assert gateway.remote_exec("import os; channel.send(os.name)").receive(PATIENCE) == "java"
+    with pytest.raises(ValueError, match="already have gateway"):
+        to_python2(group, f"popen//python2=jython//id={gateway.id}")
+    group.terminate(timeout=5)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import execnet
 from execnet import Gateway, XSpec
 
-from webshell.execnet.python2 import to_python2
+from webshell.execnet.python2 import take_interpreter, to_python2
 from webshell.execnet.spec import TRANSPORTS
 from webshell.execnet.start import over_web
 from webshell.execnet.via import through
@@ -38,6 +38,8 @@ class Group(execnet.Group):
         self.allocate_id(spec)
         if spec.execmodel is None:
             spec.execmodel = self.remote_execmodel.backend
+        if spec.python2 is not None:
+            take_interpreter(spec)
         return maker(self, spec)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from functools import partial
 
-from execnet import Gateway, Group, XSpec, gateway_base
+from execnet import Gateway, Group, XSpec
 from execnet.gateway_bootstrap import sendexec
 
 from webshell.execnet.dial import Dialer
 from webshell.execnet.reach import reach
 from webshell.execnet.relays import master_of
+from webshell.execnet.sources import for_pipes
 from webshell.execnet.spec import read_spec
 from webshell.execnet.trouble import Gone, NotStarted
 from webshell.execnet.web_io import MODELS, WebIO
@@ -64,14 +64,7 @@ def _begin(io: WebIO, spec: XSpec) -> None:
     late.daemon = True
     late.start()
     try:
-        sendexec(
-            io,
-            inspect.getsource(gateway_base),
-            f"execmodel = get_execmodel({spec.execmodel!r})",
-            "io = init_popen_io(execmodel)",
-            "io.write(b'1')",
-            f"serve(io, id={f'{spec.id}-worker'!r})",
-        )
+        sendexec(io, *for_pipes(spec))
         answer = io.read(1)
     except (EOFError, OSError) as error:
         raise NotStarted(_early_end(io, spec, str(error))) from None
@@ -100,16 +93,19 @@ def configure(gateway: Gateway, spec: XSpec) -> None:
         channel.waitclose()
 
 
-def _set(channel):  # type: ignore[no-untyped-def]  # its source is sent
+def _set(channel):  # type: ignore[no-untyped-def]  # its source is sent; it may be a Python 2.7 that executes it
     import os
 
     folder, nice, environment = channel.receive()
     if folder:
-        os.makedirs(folder, exist_ok=True)
+        if not os.path.isdir(folder):
+            os.makedirs(folder)
         os.chdir(folder)
     if nice and hasattr(os, "nice"):
         niceness = os.nice(nice)
         # Linux does that for one thread; what follows may be executed in others
         for thread in os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ():
             os.setpriority(os.PRIO_PROCESS, int(thread), niceness)
-    os.environ.update(environment)
+    for name, value in environment.items():
+        # text is unicode in Python 2, and its environment is not
+        os.environ[str(name)] = value if isinstance(value, str) else value.encode("utf-8")

@@ -6,16 +6,16 @@ process that does not read stops all that goes through that gateway. Here each h
 
 from __future__ import annotations
 
-import inspect
 from contextlib import suppress
 
 import execnet
-from execnet import Gateway, Group, HostNotFound, RemoteError, XSpec, gateway_base, gateway_socket
+from execnet import Gateway, Group, HostNotFound, RemoteError, XSpec
 from execnet.gateway_base import ExecModel
 from execnet.gateway_bootstrap import sendexec
 
 from webshell.execnet.channel_io import ChannelIO, Line, ending
 from webshell.execnet.relays import kind_of, master_of, open_relay
+from webshell.execnet.sources import for_pipes, for_socket
 from webshell.execnet.start import configure
 from webshell.execnet.trouble import Gone, NotStarted
 
@@ -101,7 +101,7 @@ def answered(io: ChannelIO, spec: XSpec) -> None:
     :raises HostNotFound: ssh cannot reach the host.
     """
     with suppress(OSError):  # it may have said something before it went
-        sendexec(io, *(_serve_socket(spec) if spec.socket else _serve_pipes(spec)))
+        sendexec(io, *(for_socket(spec) if spec.socket else for_pipes(spec)))
     try:
         answer = io.read(1)
     except EOFError:
@@ -109,28 +109,6 @@ def answered(io: ChannelIO, spec: XSpec) -> None:
     if answer != b"1":
         io.kill()
         raise NotStarted(f"{io.name} is no interpreter that execnet can use: it answered {answer!r}")
-
-
-def _serve_pipes(spec: XSpec) -> tuple[str, ...]:
-    return (
-        inspect.getsource(gateway_base),
-        f"execmodel = get_execmodel({spec.execmodel or 'thread'!r})",
-        "io = init_popen_io(execmodel)",
-        "io.write(b'1')",
-        f"serve(io, id='{spec.id}-worker')",
-    )
-
-
-def _serve_socket(spec: XSpec) -> tuple[str, ...]:
-    return (
-        inspect.getsource(gateway_base),
-        "import socket",
-        inspect.getsource(gateway_socket.SocketIO),
-        f"execmodel = get_execmodel({spec.execmodel or 'thread'!r})",
-        "io = SocketIO(clientsock, execmodel)",  # the name that execnet's socketserver gives
-        "io.write(b'1')",
-        f"serve(io, id='{spec.id}-worker')",
-    )
 
 
 def _early_end(io: ChannelIO, spec: XSpec) -> Exception:
