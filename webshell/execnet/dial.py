@@ -56,6 +56,7 @@ class Dialer:
         if not self.address.secure:
             return wire
         try:
+            wire.settimeout(CONNECT_SECONDS)
             return self._secured(wire)
         except BaseException:
             wire.close()
@@ -112,8 +113,12 @@ class Dialer:
             ) from None
         except ssl.SSLError:
             raise Untrusted("the server does not speak TLS as it should; is it http= there?") from None
+        except Untrusted:
+            raise
         except (EOFError, ConnectionError):
             raise Untrusted("the server closed the connection before it had begun; is it http= there?") from None
+        except TimeoutError:
+            raise Untrusted("the server says nothing when it is greeted by TLS; is it http= there?") from None
         if self._trust.pins and _pin(secure.certificate) not in self._trust.pins:
             raise Untrusted("the server's certificate is not trusted: it is not the one that pin= names")
         return secure

@@ -57,5 +57,7 @@ def refusal(status: int, said: str, location: str, token: bool) -> OSError:
         )
     if status == 422:
         return NotStarted(said or "the interpreter cannot be started there")
+    if status in (404, 405):
+        said = ""  # of the path, by something that does not know what was looked for
     meaning = MEANINGS.get(status, "").format(location=location)
     return Refused(said or meaning or f"the server answered {status}; is this the address of a webshell?")

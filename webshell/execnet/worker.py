@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +23,9 @@ KILL_SECONDS = 5.0
 
 TAIL_LINES = 20
 """Of standard error, in a message."""
+
+NAME = re.compile(r"[\w-]+\.\d+", re.ASCII)
+"""What a server calls its processes."""
 
 WAIT_SECONDS = 20.0
 """Of one question for the end; what lies between cuts connections that are silent for a minute."""
@@ -72,12 +76,14 @@ class Worker:
             if answer.status != 201:
                 raise self.refused(answer)
             self.id = answer.read().decode("ascii", "replace").strip()
-        except FAILURES as error:
-            if isinstance(error, OSError) and error.args:
-                raise
+        except TimeoutError:
+            raise TimeoutError(f"{dialer.address} does not answer") from None
+        except (HTTPException, EOFError, ConnectionResetError, BrokenPipeError) as error:
             raise Refused(f"{dialer.address}: no answer of a webshell ({error!r})") from None
         finally:
             exchange.close()
+        if not NAME.fullmatch(self.id):
+            raise Refused(f"{dialer.address}: no answer of a webshell ({self.id[:80]!r})")
 
     @property
     def path(self) -> str:
