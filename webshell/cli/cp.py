@@ -17,7 +17,7 @@ from webshell.cli.download import PART, Arriving, Download
 from webshell.cli.far import Far
 from webshell.cli.places import Place, base, quoted, shown
 from webshell.cli.progress import Progress
-from webshell.cli.scripts import LOOK, SEND, TAKE
+from webshell.cli.scripts import LOOK, SEND, TAKE, of_sh
 from webshell.cli.transport import Door
 from webshell.cli.trouble import Failed
 from webshell.cli.upload import Upload
@@ -84,7 +84,7 @@ class Copy:
         several = len(self._sources) > 1
         flags = ["1" if flag else "" for flag in (several, any(folder for _, folder in sources), self._keep)]
         part = (PART + os.urandom(8).hex().encode()).decode()
-        await self._far.start("cp", TAKE, *flags, part, quoted(self._target.path), output=ready)
+        await self._far.start("cp", of_sh(TAKE, *flags, part, quoted(self._target.path)), output=ready)
         return self._judged(await self._far.exited())
 
     # ---- here
@@ -119,7 +119,7 @@ class Copy:
             self._far.consumed(offset)
 
         paths = [quoted(source.path) for source in self._sources]
-        await self._far.start("cp: look", LOOK, "1" if self._tree else "", *paths, output=looked)
+        await self._far.start("cp: look", of_sh(LOOK, "1" if self._tree else "", *paths), output=looked)
         self._far.end_input()
         self._judged(await self._far.exited())
         return bytes(answer).split(b"\0")[:-1]
@@ -155,7 +155,7 @@ class Copy:
         try:
             where, _, last = path.rpartition(b"/")
             within = (path, b"./") if folder else (where or b"/", last)
-            await far.start("cp", SEND, *map(quoted, within), output=arriving.add)
+            await far.start("cp", of_sh(SEND, *map(quoted, within)), output=arriving.add)
             far.end_input()
             self._judged(await far.exited())
         except BaseException:

@@ -59,19 +59,19 @@ class Far:
         whole = self._work = Deferred.fromCoroutine(self._whole(name, work))
         try:
             return await whole
-        except CancelledError:
+        except (CancelledError, Trouble):
             if isinstance(self._trouble, Stopped):
                 return 128 + self._trouble.number
-            assert self._trouble is not None
-            raise self._trouble from None
+            if self._trouble is None:
+                raise
+            raise self._trouble from None  # what came first
 
-    async def start(self, name: str, script: str, *arguments: str, output: Callable[[bytes, int], None]) -> None:
-        """Start a script of ``sh``.
+    async def start(self, name: str, argv: list[str], *, output: Callable[[bytes, int], None]) -> None:
+        """Start a program.
 
         :param output: gets what it writes, and the offset that :meth:`consumed` wants to know when it is done with.
         """
         self._process, self._output, self._pieces, self._ended = 0, output, None, Deferred()
-        argv = ["sh", "-c", script, "webshell", *arguments]
         started = await self.link.ask("start", runner="exec", argv=argv, name=name[:64], keep="all")
         self._process = started["process"]["process"]
 
@@ -79,6 +79,10 @@ class Far:
         """Its standard input, to its end, as fast as it takes it."""
         self._pieces = pieces
         self._pump()
+
+    def write(self, data: bytes) -> None:
+        """Some of its standard input; whoever calls it bounds what waits."""
+        self.link.client.write(self._process, data)
 
     def end_input(self) -> None:
         """It gets no input."""

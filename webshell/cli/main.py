@@ -12,11 +12,12 @@ from typing import Any
 from webshell import __version__
 from webshell.cli.address import parse_address
 from webshell.cli.places import parse_place, server_of
+from webshell.cli.routes import parse_route
 from webshell.cli.tokens import find_token
 from webshell.cli.trouble import Trouble
 from webshell.cli.trust import Trust, pins
 
-COMMANDS = {"run": "run", "attach": "attach", "cp": "cp", "ls": "ls", "kill": "kill"}
+COMMANDS = {"run": "run", "attach": "attach", "cp": "cp", "forward": "forward", "ls": "ls", "kill": "kill"}
 """The module of each command; it is imported when it is asked for."""
 
 INTERRUPTED = 130
@@ -77,6 +78,20 @@ def parser() -> argparse.ArgumentParser:
         "--patience", type=float, default=60.0, metavar="SECONDS", help="for a lost connection to come back; 60"
     )
 
+    forward = commands.add_parser(
+        "forward", parents=[common], allow_abbrev=False, help="ports here that lead to ports there", epilog=TOKENS
+    )
+    forward.add_argument(
+        "routes",
+        nargs="+",
+        metavar="[ADDRESS:]PORT:HOST:PORT",
+        help="a port here, a host and a port there",
+    )
+    forward.add_argument("--python", default="python3", metavar="PROGRAM", help="there; python3")
+    forward.add_argument(
+        "--patience", type=float, default=60.0, metavar="SECONDS", help="for a lost connection to come back; 60"
+    )
+
     ls = commands.add_parser(
         "ls", parents=[common], allow_abbrev=False, help="the sessions there, and what runs in them"
     )
@@ -109,6 +124,8 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     if options.what == "cp":
         options.places = [parse_place(path) for path in [*options.paths, *more, *program]]
         options.url = server_of(options.places)
+    elif options.what == "forward":
+        options.routes = [parse_route(text) for text in options.routes]
     elif options.what != "run" and program:
         whole.error(f"{options.what}: nothing can follow --")
     options.command = program

@@ -15,6 +15,12 @@ bytes() { bytes=$(printf "$1"; printf x); bytes=${bytes%x}; }
 path() { bytes "$1"; case $bytes in /*|./*|../*) ;; *) bytes=./$bytes;; esac; }
 """
 
+
+def of_sh(script: str, *arguments: str) -> list[str]:
+    """The command that runs *script*."""
+    return ["sh", "-c", script, "webshell", *arguments]
+
+
 LOOK = (
     _COMMON
     + r"""
