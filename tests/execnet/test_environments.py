@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import threading
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import execnet
 import pytest
+from execnet_projects import make_project, make_wheel
 
 from webshell.execnet import Group
 from webshell.execnet.environments import SetupFile, StepFailed, create_venv_gateway
@@ -21,22 +21,12 @@ PATIENCE = 40.0
 """Seconds for what takes milliseconds."""
 
 
-def wheel(directory: Path, name: str, version: str) -> None:
-    """A wheel of one module, which knows its version."""
-    told = f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(directory / f"{name}-{version}-py3-none-any.whl", "w") as archive:
-        archive.writestr(f"{name}.py", f"__version__ = {version!r}\n")
-        archive.writestr(f"{told}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        archive.writestr(f"{told}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{told}/RECORD", f"{name}.py,,\n{told}/METADATA,,\n{told}/WHEEL,,\n{told}/RECORD,,\n")
-
-
 @pytest.fixture(scope="module")
 def offline(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """What pip needs to know to install without a network."""
     wheels = tmp_path_factory.mktemp("wheels")
-    wheel(wheels, "six", "1.16.0")
-    wheel(wheels, "seven", "7.0")
+    make_wheel(wheels, "six", "1.16.0")
+    make_wheel(wheels, "seven", "7.0")
     return ("--no-index", "--find-links", str(wheels))
 
 
@@ -208,35 +198,12 @@ def test_notes_that_do_not_count(elsewhere: execnet.Gateway, tmp_path: Path, not
 
 # a project
 
-BACKEND = """
-import zipfile
-
-def build_wheel(directory, settings=None, metadata=None):
-    name = "probe-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(f"{directory}/{name}", "w") as archive:
-        archive.write("probe.py")
-        told = "probe-1.0.dist-info"
-        archive.writestr(f"{told}/METADATA", "Metadata-Version: 2.1\\nName: probe\\nVersion: 1.0\\n")
-        archive.writestr(f"{told}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        archive.writestr(f"{told}/RECORD", "")
-    return name
-"""
-"""What builds the project there: it needs nothing from a network."""
-
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     project = tmp_path / "project"
     project.mkdir()
-    (project / "setup.py").write_text(
-        "from setuptools import setup\nsetup(name='probe', version='1.0', py_modules=['probe'])\n"
-    )
-    (project / "probe.py").write_text("where = __file__\n")
-    (project / "backend.py").write_text(BACKEND)
-    (project / "MANIFEST.in").write_text("include backend.py\n")
-    (project / "pyproject.toml").write_text(
-        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-    )
+    make_project(project)
     return project
 
 

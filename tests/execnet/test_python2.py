@@ -331,6 +331,20 @@ def test_place_and_environment(group: execnet.Group, tmp_path: Path) -> None:
         waiting.waitclose(PATIENCE)
 
 
+def test_what_still_runs_at_the_end_has_a_while(group: execnet.Group, tmp_path: Path) -> None:
+    gateway = group.makegateway(f"popen//python2={need('jython')}")
+    busy = gateway.remote_exec("""
+        import __main__, time
+        __main__.LEAVE_SECONDS = 0.2
+        channel.send(__main__.LEAVE_SECONDS)
+        while True:
+            time.sleep(1)
+    """)
+    assert busy.receive(PATIENCE) == 0.2
+    gateway.exit()
+    assert gateway._io.wait() == 0
+
+
 @pytest.mark.parametrize(
     ("python", "said"),
     [

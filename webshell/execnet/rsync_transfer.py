@@ -239,6 +239,8 @@ class Transfer:
         """
         assert self._channel is not None
         name, *content = self._channel.receive()
+        if name not in _HEARD:
+            raise ValueError(f"unknown answer of an rsync: {name!r}")
         _HEARD[name](self, *content)
         return str(name)
 
