@@ -88,7 +88,7 @@ class Executions:
         elif self.sessions.limits.linger < LEAST_GRACE:
             raise LimitReached("sessions do not outlive their clients here ('linger'): name one that is there")
         else:
-            session = self.sessions.open(start.name or "popen", grant.identity, grace, STOP_SECONDS)
+            session = self.sessions.open("popen", grant.identity, grace, STOP_SECONDS)
         try:
             process = session.start(start)
         finally:

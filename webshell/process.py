@@ -135,11 +135,14 @@ class Process:
         """Whether it has not exited."""
         return self._result is None
 
-    def attach(self, listener: Listener, offset: int) -> None:
-        """*listener* wants the output from *offset* on; nothing is delivered before :meth:`resume`."""
+    def attach(self, listener: Listener, offset: int, *, told_exit: bool = True) -> None:
+        """*listener* wants the output from *offset* on, and if not *told_exit*, to hear of an exit that has been.
+
+        Nothing is delivered before :meth:`resume`.
+        """
         end = self.scrollback.end
         cursor = Cursor(listener, max(0, min(offset, end)), end)
-        cursor.told_exit = not self.running
+        cursor.told_exit = told_exit and not self.running
         self._cursors[listener] = cursor
         self.channels.attach(listener)
         self._intake.begin(listener.client)
@@ -224,11 +227,7 @@ class Process:
         return self._intake.taken(listener.client)
 
     def offer(self, offer: Offer) -> None:
-        """Input by offset: accept it as there is room, and answer then.
-
-        :raises InputFull: too much waits already.
-        :raises WrongState: the process has exited.
-        """
+        """Input by offset: accept it as there is room, and answer then; raises InputFull and WrongState."""
         child = self.living()
         self.feed.add(offer)
         self.feed.pour(child, self._intake.write)

@@ -76,7 +76,7 @@ class Reader:
 
     def begin(self) -> None:
         """Hand on what is there; nothing was before this."""
-        self.process.attach(self, self.process.scrollback.place(self.stream, self.offset))
+        self.process.attach(self, self.process.scrollback.place(self.stream, self.offset), told_exit=False)
         self._go_on()
 
     def pause(self) -> None:
@@ -108,8 +108,6 @@ class Reader:
         self.writable = self._room and not self._full
         if self.writable:
             self.process.resume(self)
-        if self.complete and not self._over:  # a cursor that came after the exit is not told of it
-            self._stop(Why.EXITED)
 
     @property
     def complete(self) -> bool:

@@ -131,6 +131,14 @@ class Scrollback:
         chunk = self._chunks[bisect_right(self._chunks, offset, key=own) - 1]
         return chunk[0] + offset - own(chunk)
 
+    def counts(self, offset: int) -> tuple[int, int]:
+        """How many bytes of output and of errors came before *offset*, which is kept or the end."""
+        if offset >= self.end:
+            return self.end - self._errors, self._errors
+        start, stream, _, errors = self._chunks[self._index(offset)]
+        errors += offset - start if stream == STDERR else 0
+        return offset - errors, errors
+
     def tail(self, stream: int, limit: int) -> bytes:
         """Up to *limit* of the last bytes that are kept of *stream*."""
         pieces: list[bytes] = []

@@ -1,5 +1,6 @@
 /** The page: one client, its socket, the terminals and the scroll. Everything is joined here. */
 
+import { addressOf, named } from "./address.js";
 import { Client } from "./client.js";
 import { Commands } from "./commands.js";
 import { notice } from "./dialog.js";
@@ -21,6 +22,9 @@ import { Terminals } from "./terminals.js";
 /** @typedef {import("./types.js").Message} Message */
 
 const SCROLL = "scroll";
+
+/** Names of sessions that programs made for themselves: the page goes there only if it is told to. */
+const UNATTENDED = new Set(["plain", "popen"]);
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
@@ -98,9 +102,11 @@ class App {
   }
 
   #over = false;
+  #wanted = 0; // the process that the address names
 
   async #chooseSession() {
-    const wanted = decodeURIComponent(/^#s=(.+)$/.exec(location.hash)?.[1] ?? "");
+    const { session: wanted, process } = named(location);
+    this.#wanted = process;
     if (wanted && wanted === this.client.session?.id) {
       return;
     }
@@ -111,7 +117,7 @@ class App {
       const found =
         sessions.find((/** @type {any} */ session) => session.session === wanted) ??
         own.find((/** @type {any} */ session) => session.session === last) ??
-        own.findLast((/** @type {any} */ session) => session.name !== "plain");
+        own.findLast((/** @type {any} */ session) => !UNATTENDED.has(session.name));
       if (wanted && found?.session !== wanted) {
         notice("The session of this address has ended.");
       }
@@ -146,7 +152,7 @@ class App {
   #attached(event, resumed) {
     this.#over = false;
     this.#status.session(null);
-    history.replaceState(null, "", `#s=${encodeURIComponent(event.session)}`);
+    history.replaceState(null, "", addressOf(location, event.session));
     remember(BROWSER, "session", event.session);
     const shown = recall(PAGE, `tab.${event.session}`); // before what goes shows another
     if (!resumed) {
@@ -164,11 +170,24 @@ class App {
     }
     if (!resumed) {
       const last = this.terminals.ids.at(-1) ?? SCROLL;
-      this.tabs.select(shown ?? last);
+      this.tabs.select((this.#wanted && this.#find(this.#wanted)) || (shown ?? last));
+      this.#wanted = 0;
       if (!this.tabs.current) {
         this.tabs.select(last);
       }
     }
+  }
+
+  /**
+   * @param {number} process that the address names
+   * @returns {string} the tab that shows it
+   */
+  #find(process) {
+    if (this.terminals.get(process)) {
+      return String(process);
+    }
+    this.scroll.reveal(process);
+    return this.scroll.has(process) ? SCROLL : "";
   }
 
   /** @param {string} text */

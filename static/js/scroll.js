@@ -125,6 +125,11 @@ export class Scroll {
     return this.#python.owns(process) ? (this.#python.place ?? this.#results) : this.#blocks.get(process)?.element;
   }
 
+  /** @param {number} process its block is to be seen, if it has one */
+  reveal(process) {
+    requestAnimationFrame(() => this.place(process)?.scrollIntoView({ block: "nearest" }));
+  }
+
   /** @param {{process: number, lost: number}} gap */
   gap({ process, lost }) {
     this.#draw();

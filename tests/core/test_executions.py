@@ -209,10 +209,12 @@ def test_from_an_offset_on() -> None:
 
 def test_the_end_comes_after_the_last_byte() -> None:
     scene = Scene()
-    sink, _ = scene.read()
+    sink, reader = scene.read()
     scene.write(b"abc")
+    assert not reader.complete
     scene.child.parent.exited(0, None, ())
     assert (sink.data, sink.why) == (b"abc", [Why.EXITED])
+    assert reader.complete
     for offset, left in ((0, b"abc"), (3, b"")):
         sink, _ = scene.read(offset)
         assert (sink.data, sink.why) == (left, [Why.EXITED])

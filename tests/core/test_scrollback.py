@@ -249,6 +249,9 @@ def test_streams_are_counted_by_themselves(writes: list[tuple[int, int]], capaci
             everything.append((stream, ends[stream]))
             ends[stream] += 1
         scrollback.release(min(released, scrollback.end))
+    for at in range(scrollback.base, scrollback.end + 1):
+        before = [other for other, _ in everything[:at]]
+        assert scrollback.counts(at) == (before.count(1), before.count(2))
     for stream in (1, 2):
         base = sum(1 for other, _ in everything[: scrollback.base] if other == stream)
         assert scrollback.span(stream) == (base, ends[stream])

@@ -160,11 +160,19 @@ class SeeOther(Resource):
 
     isLeaf = True
 
-    def __init__(self, *steps: str | bytes, query: bytes = b"", up: int = 0, cookies: Sequence[bytes] = ()) -> None:
+    def __init__(
+        self,
+        *steps: str | bytes,
+        query: bytes = b"",
+        up: int = 0,
+        fragment: str = "",
+        cookies: Sequence[bytes] = (),
+    ) -> None:
         super().__init__()
         # "./" first: a step like "evil:" or "" is then neither a scheme nor a host
         path = ("../" * up or "./") + "/".join(quote(step, safe="") for step in steps)
-        self._location = path.encode() + (b"?" + query if query else b"")
+        end = f"#{fragment}".encode() if fragment else b""
+        self._location = path.encode() + (b"?" + query if query else b"") + end
         self._cookies = cookies
 
     def render(self, request: Request) -> bytes:

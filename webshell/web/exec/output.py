@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from twisted.internet.interfaces import IPushProducer
 from twisted.web.server import NOT_DONE_YET, Request
-from zope.interface import implementer
 
 from webshell.executions import Execution, Executions
 from webshell.limits import Timer
@@ -14,7 +12,9 @@ from webshell.readers import Reader, Why
 from webshell.target import STDERR, STDOUT
 from webshell.web.access import granted
 from webshell.web.answers import Malformed
+from webshell.web.exec.accepting import Form, named
 from webshell.web.exec.answers import argument, flag, nothing, number, seconds
+from webshell.web.exec.body import Body
 
 POLL_SECONDS = 60.0
 """The longest that a question may wait: proxies cut what is idle for longer."""
@@ -22,7 +22,7 @@ POLL_SECONDS = 60.0
 STREAMS = {"": STDOUT, "out": STDOUT, "err": STDERR}
 
 
-def read(executions: Executions, execution: Execution, request: Request) -> int:
+def read(executions: Executions, execution: Execution, request: Request, form: Form) -> int:
     """Answer a GET: what there is from an offset on, or that all has been read and the process has ended."""
     stream = stream_named(argument(request, "stream"))
     offset, poll = number(request, "off"), seconds(request, "poll", POLL_SECONDS)
@@ -36,9 +36,8 @@ def read(executions: Executions, execution: Execution, request: Request) -> int:
     limit = execution.process.scrollback.capacity // 2  # so that what is acknowledged makes room before all is full
     reader = executions.read(granted(request), execution, stream, offset, limit, answer, alone=flag(request, "excl"))
     request.notifyFinish().addBoth(lambda _: executions.leave(reader))
-    request.setHeader(b"content-type", b"application/octet-stream")
+    request.setHeader(b"content-type", named(form))
     request.setHeader(b"x-off", b"%d" % offset)
-    request.setHeader(b"x-accel-buffering", b"no")  # else nginx waits for more
     answer.begin(execution, reader)
     return NOT_DONE_YET
 
@@ -50,45 +49,21 @@ def stream_named(name: str) -> int:
     return STREAMS[name]
 
 
-@implementer(IPushProducer)
 class _Stream:
     """A body that goes on as long as there is something to tell; a :class:`webshell.readers.Sink`."""
 
     def __init__(self, request: Request) -> None:
-        self._request: Request | None = request
+        self._body = Body(request)
+        self.hand = self._body.write
 
     def begin(self, execution: Execution, reader: Reader) -> None:
         """Send the headers, what is there, and what comes."""
-        self._reader = reader
-        request = cast("Request", self._request)
-        request.notifyFinish().addErrback(lambda _: self.stopProducing())
-        request.registerProducer(self, True)
-        request.write(b"")  # whoever asks shall know that nothing is there yet
+        self._body.begin(reader)
         reader.begin()
-
-    def hand(self, data: bytes) -> None:
-        """The next bytes."""
-        if self._request is not None:
-            self._request.write(data)
 
     def halt(self, why: Why) -> None:
         """The body ends; whoever wants more asks again."""
-        request, self._request = self._request, None
-        if request is not None:
-            request.unregisterProducer()
-            request.finish()
-
-    def pauseProducing(self) -> None:
-        """The connection is full."""
-        self._reader.pause()
-
-    def resumeProducing(self) -> None:
-        """It has room again."""
-        self._reader.resume()
-
-    def stopProducing(self) -> None:
-        """It is gone."""
-        self._request = None
+        self._body.end()
 
 
 class _Poll:

@@ -16,9 +16,12 @@ from webshell.web.access import granted
 from webshell.web.answers import Malformed, MethodRefused, NotFound
 from webshell.web.conversation import End
 from webshell.web.exec import input, output, state
+from webshell.web.exec.accepting import Form, wanted
 from webshell.web.exec.answers import argument, body_of, failed, flag, nothing, number
+from webshell.web.exec.permalinks import to_page
 from webshell.web.exec.starting import asked
 from webshell.web.exec.talk import SUBPROTOCOL, Question, Talk
+from webshell.web.exec.watching import watch
 from webshell.web.websocket import Sockets
 
 Act = Callable[[Executions, Execution, Request], int]
@@ -123,7 +126,12 @@ class _One(Resource):
 
 
 def _read(executions: Executions, execution: Execution, request: Request) -> int:
-    return output.read(executions, execution, request)
+    form = wanted(request)
+    if form is Form.PAGE:
+        return to_page(request, execution)
+    if form is Form.ROWS:
+        return watch(execution, request, form)
+    return output.read(executions, execution, request, form)
 
 
 def _feed(executions: Executions, execution: Execution, request: Request) -> int:

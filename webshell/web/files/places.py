@@ -12,11 +12,13 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
 from webshell.errors import NoSuchProcess, NoSuchSession, NotAllowed
+from webshell.executions import Executions
 from webshell.grant import Grant, Right
 from webshell.session import Session
 from webshell.sessions import Sessions
 from webshell.web.access import granted
 from webshell.web.answers import BodyTooLarge, Malformed, NotFound, answer
+from webshell.web.exec.permalinks import Permalink
 from webshell.web.files.archive import FORMATS
 from webshell.web.files.arrivals import Arrival, Arrivals, Exists
 from webshell.web.files.folders import descend, folder_at, folder_of, open_readable, path_of, steps_of, told
@@ -46,15 +48,17 @@ def files_limit(sessions: Sessions, method: bytes, path: bytes) -> int | None:
 class Places(Resource):
     """``s``: below it, each session by its id."""
 
-    def __init__(self, sessions: Sessions, arrivals: Arrivals) -> None:
+    def __init__(self, sessions: Sessions, arrivals: Arrivals, executions: Executions) -> None:
         super().__init__()
         self._sessions = sessions
         self._arrivals = arrivals
+        self._executions = executions
 
     def getChild(self, name: bytes, request: Request) -> Resource:
         """Whether there is such a session is looked up when the grant is."""
-        place = Resource()
-        place.putChild(b"files", Files(self._sessions, name.decode("utf-8", "replace"), self._arrivals))
+        session = name.decode("utf-8", "replace")
+        place = Permalink(self._executions, session)
+        place.putChild(b"files", Files(self._sessions, session, self._arrivals))
         return place
 
 
