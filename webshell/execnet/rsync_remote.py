@@ -48,8 +48,9 @@ def set_time(path, nanoseconds):
     """When the file was changed last."""
     try:
         os.utime(path, ns=(nanoseconds, nanoseconds))
-    except TypeError:  # Python 2
-        os.utime(path, (nanoseconds / 1e9, nanoseconds / 1e9))
+    except TypeError:  # Python 2, which cuts off what is below a microsecond
+        seconds = (nanoseconds + 500) / 1e9
+        os.utime(path, (seconds, seconds))
 
 
 def remove(path):
