@@ -47,6 +47,9 @@ class _Kept(io.BufferedReader):
     def close(self) -> None:
         """Not now."""
 
+    def flush(self) -> None:
+        """Nothing is written to it; an answer asks for this when it is forgotten, maybe after the connection."""
+
 
 class Exchange:
     """An open connection."""

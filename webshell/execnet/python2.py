@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from execnet import Gateway, Group, HostNotFound, XSpec
 from execnet.gateway_base import IO
 from execnet.gateway_bootstrap import sendexec
@@ -58,8 +60,9 @@ def bootstrap(io: IO, spec: XSpec) -> Gateway:
     :raises NotStarted: it is none, or of a version that cannot.
     :raises HostNotFound: ssh says so.
     """
-    try:
+    with suppress(OSError):  # it may have said something before it went
         sendexec(io, *for_pipes(spec))
+    try:
         answer = io.read(1)
     except (EOFError, OSError):
         answer = b""
