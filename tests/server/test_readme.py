@@ -20,6 +20,7 @@ from webshell.targets.environment import PASSED
 from webshell.web import limits, websocket
 from webshell.web.access import PUBLIC
 from webshell.web.credentials import TRIES_PER_ADDRESS, USER_COOKIE_SECONDS, WINDOW_SECONDS
+from webshell.web.exec.input import INPUT_BYTES
 from webshell.web.files.places import PART_BYTES
 from webshell.web.tokens import COOKIE_SECONDS
 
@@ -92,7 +93,9 @@ def test_the_limits_in_the_security_page_are_those_of_the_code() -> None:
         "between requests": f"{limits.IDLE_SECONDS:.0f} s",
         "body of a POST": f"{limits.POST_BYTES} bytes",
         "body of a file, or of a part of one": f"{PART_BYTES} bytes",
+        "body of input for a process": f"{INPUT_BYTES} bytes",
         "larger bodies at once, of an address": f"{limits.LARGE_BODIES}",
+        "the same of input for processes": f"{limits.HELD_BODIES}",
         "a frame or message to the server": f"{FRAME_BYTES} bytes",
         "fragments of a message": f"{websocket.FRAGMENTS}",
         "input under way, of a client": f"{intake.CLIENT_BYTES} bytes",

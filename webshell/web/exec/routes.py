@@ -91,7 +91,7 @@ class _One(Resource):
         """Answer, refusals too."""
         try:
             steps = request.postpath or []
-            acts = _ACTS.get(tuple(steps))
+            acts = ACTS.get(tuple(steps))
             if acts is None:
                 raise NotFound("there is nothing here")
             act = acts.get(request.method)
@@ -149,7 +149,7 @@ def _end(executions: Executions, execution: Execution, request: Request) -> int:
     return NOT_DONE_YET
 
 
-_ACTS: Mapping[tuple[bytes, ...], Mapping[bytes, Act]] = {
+ACTS: Mapping[tuple[bytes, ...], Mapping[bytes, Act]] = {
     (): {b"GET": _read, b"POST": _feed, b"DELETE": _end},
     (b"status",): {b"GET": state.status},
     (b"wait",): {b"GET": state.wait},

@@ -38,7 +38,7 @@ ENDED = 4000
 TAKEN = 4001
 """Closed: somebody else reads now."""
 
-_CODES: Mapping[int, int] = {403: 4003, 404: 4004, 409: 4009, 410: 4010, 416: 4016, 503: 4013}
+CODES: Mapping[int, int] = {403: 4003, 404: 4004, 409: 4009, 410: 4010, 416: 4016, 503: 4013}
 """Of errors, by the status that HTTP has for them."""
 
 MALFORMED = 4002
@@ -231,7 +231,7 @@ class Talk:
             reason = f"exit {error.exit}"
         else:
             reason = error.code
-        self._close(_CODES.get(status_of(error), MALFORMED), reason)
+        self._close(CODES.get(status_of(error), MALFORMED), reason)
 
     def _close(self, code: int, reason: str) -> None:
         if not self._closing:
