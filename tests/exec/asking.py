@@ -5,11 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,16 +42,26 @@ class Answer:
 
 @dataclass(slots=True)
 class Api:
-    """The process API of a server, asked with a token."""
+    """The process API of a server, asked with a token.
+
+    :ivar trusted: the file of the server's certificate.
+    """
 
     url: str
     token: str
-    cookies: dict[str, str] = field(default_factory=dict)
+    trusted: str = ""
 
     def connection(self) -> http.client.HTTPConnection:
         """A new connection; the caller closes it."""
         parts = urlsplit(self.url)
-        made = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
+        host, port = parts.hostname or "", parts.port
+        if parts.scheme == "https":
+            context = ssl.create_default_context(cafile=self.trusted)
+            made: http.client.HTTPConnection = http.client.HTTPSConnection(
+                host, port, timeout=PATIENCE, context=context
+            )
+        else:
+            made = http.client.HTTPConnection(host, port, timeout=PATIENCE)
         made.connect()
         made.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made

@@ -16,6 +16,7 @@ from textwrap import dedent
 from urllib.parse import urljoin
 
 import pytest
+from exec.asking import Api, Line
 from needs import need
 from server.daemons import Answer, ask, until
 from wire import PATIENCE, Refused, Server, WireClient
@@ -25,6 +26,9 @@ from webshell.web.tokens import new_token
 from webshell.web.websocket import PING_SECONDS
 
 OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.rst").read_text("utf-8")
+NGINX_BYTES = 1 << 20
+"""What it takes as a body, unless it is told otherwise."""
+
 FRAME = """
 daemon off;
 worker_processes 1;
@@ -237,3 +241,30 @@ def test_nothing_idle_is_cut() -> None:
     assert "timeout" not in site
     assert PING_SECONDS < 60  # nginx's own proxy_read_timeout and proxy_send_timeout
     assert "client_max_body_size" not in site  # bodies are small, and sockets have none
+
+
+def test_processes_by_requests_and_over_a_websocket(front: Front) -> None:
+    api = Api(front.url, front.token, str(front.home / "site.pem"))
+    name = api.python("import os\nwhile data := os.read(0, 65536): os.write(1, data)")
+    with api.streaming(f"exec/{name}?off=0") as stream:
+        for text in (b"one", b"two"):  # nothing is held back on its way
+            assert api.feed(name, text).status == 204
+            assert stream.read(3) == text
+    with Line(api, name, 6) as line:
+        line.send(b"three")
+        line.send({"eof": True})
+        assert line.go_on() == (4000, "exit 0")
+        assert line.read == b"three"
+    assert api.read(name, 11).ended
+    counting = api.python("import os\ntotal = 0\nwhile data := os.read(0, 1 << 20): total += len(data)\nprint(total)")
+    for off in range(0, 4 << 20, NGINX_BYTES):
+        answer = api.feed(counting, bytes(NGINX_BYTES), off)
+        assert (answer.status, answer.headers.get("x-in-off")) == (204, str(off + NGINX_BYTES))
+    assert api.feed(counting, bytes(NGINX_BYTES + 1)).status == 413
+    assert api.feed(counting, b"", eof=True).status == 204
+    assert api.read_until(counting) == b"%d\n" % (4 << 20)
+    there = f"{front.url}exec/{name}"
+    answer = api.ask("GET", f"exec/{name}", Accept="text/html")
+    assert urljoin(there, answer.headers["location"]) == f"{front.url}s/{name.partition('.')[0]}#1"
+    answer = api.ask("POST", "popen", b'{"argv": ["true"]}')
+    assert urljoin(front.url + "popen", answer.headers["location"]) == f"{front.url}exec/{answer.body.decode().strip()}"
