@@ -10,7 +10,7 @@ from typing import Any
 import execnet
 from wire import PATIENCE, Server
 
-TRANSPORTS = ("http",)
+TRANSPORTS = ("http", "ws")
 
 
 def site(server: Server) -> str:

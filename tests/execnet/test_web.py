@@ -52,7 +52,7 @@ def test_case_1_the_example_as_it_stands(tmp_path: Path, web: Group, monkeypatch
     assert set(asked) == {("codespeak.net", 80)}
 
 
-@pytest.mark.parametrize("scheme", ["https"])
+@pytest.mark.parametrize("scheme", ["https", "wss"])
 def test_case_1_over_tls(scheme: str, tmp_path: Path, web: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate = tmp_path / "certificate.pem"
     with Server(tmp_path, "--self-signed", str(certificate)) as server:

@@ -8,8 +8,9 @@ import json
 import re
 import secrets
 import threading
+import time
 from http.client import HTTPResponse
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from webshell.execnet.exchange import FAILURES, Exchange, count
 from webshell.execnet.frames import BINARY, CLOSE, PING, PONG, TEXT, Frames, Malformed, frame, text
@@ -22,13 +23,22 @@ PING_SECONDS = 20.0
 """After so long a silence the server is asked whether it is there; what lies between cuts what is silent for 30 s."""
 
 ACK_BYTES = 1 << 16
-"""Consumed before that is said."""
+"""Consumed before that is said …"""
+
+ACK_LESS_BYTES = 1 << 12
+"""… or so much if nothing more is there …"""
+
+ACK_SECONDS = 0.02
+"""… or anything, after so long: a word back for each small message would cost more than the message."""
 
 SLICE_BYTES = 1 << 16
 """Sent at a time: each slice may take the seconds that a silence may."""
 
-ENDED, UNKNOWN, CLEANED_UP, OUT_OF_RANGE = 4000, 4004, 4010, 4016
-"""Codes that the server closes with when asking again is of no use."""
+ENDED, TAKEN, UNKNOWN, CLEANED_UP, OUT_OF_RANGE = 4000, 4001, 4004, 4010, 4016
+"""Codes that the server closes with when asking again is of no use: 4001 means that somebody else reads now."""
+
+MESSAGES = 1 << 16
+"""Under way at once: the server counts their bytes only."""
 
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -63,19 +73,30 @@ class Conversation:
         :raises Gone: there will be none; its text says why.
         :raises OSError: the server cannot be asked any more; its text says why.
         """
-        data = self._arrived.get()
+        unsaid = self._consumed - self._acknowledged
+        if unsaid >= ACK_BYTES:
+            self._acknowledge()
+            unsaid = 0
+        try:
+            data = self._arrived.get(unsaid < ACK_LESS_BYTES, ACK_SECONDS if unsaid else None)
+        except Empty:
+            self._acknowledge()
+            data = self._arrived.get()
         if not isinstance(data, bytes):
             self._arrived.put(data)  # for whoever asks again
             raise data
         self._consumed += len(data)
+        return data
+
+    def _acknowledge(self) -> None:
+        """Say what has been consumed: the server may wait for it, with nothing more to come before."""
+        self._acknowledged = self._consumed
         line = self._line
-        if self._consumed - self._acknowledged >= ACK_BYTES and line is not None:
-            self._acknowledged = self._consumed
+        if line is not None:
             try:
                 line.say(text(ack=self._consumed))
             except FAILURES:
                 line.cut()  # whoever listens to it notices
-        return data
 
     def release(self) -> None:
         """Nobody will ask any more."""
@@ -104,9 +125,14 @@ class Conversation:
                 line = Line(exchange)
                 try:
                     self._listen(line, exchange)
+                except Gone:
+                    raise
                 except FAILURES as error:
-                    if line.accepted is None:
+                    # one that did something, or was there for long, may end at any time
+                    if not line.useful and time.monotonic() - line.since < PING_SECONDS:
                         self._patience.fail(error)
+                    else:
+                        self._patience.worked()
                 finally:
                     line.cut()
                     exchange.close()
@@ -116,6 +142,8 @@ class Conversation:
 
     def _end(self, why: Gone | OSError) -> None:
         with self._change:
+            if self._closed:
+                return
             self._closed = True
             self._change.notify_all()
         self.sender.fail(str(why))
@@ -193,6 +221,7 @@ class Conversation:
 
     def _hear(self, line: Line, opcode: int, content: bytes) -> None:
         if opcode == BINARY:
+            line.useful = True
             self._offset += len(content)
             self._arrived.put(content)
         elif opcode == TEXT:
@@ -212,9 +241,9 @@ class Conversation:
             raise Gone(f"the process {self._worker.id} goes on at {offset}, not at {self._offset}")
         if type(accepted) is int:
             if line.accepted is not None:
+                line.useful = True
                 self.sender.tell(Accepted(accepted))
                 return
-            self._patience.worked()
             with self._change:
                 line.accepted = accepted
                 self._line = line
@@ -228,7 +257,7 @@ class Conversation:
             self._worker.exit = int(status[1])
         if code in (ENDED, CLEANED_UP) and self._worker.exit is not None:
             raise Gone(f"the process {name} has ended {ending(self._worker.exit)}")
-        if code in (ENDED, UNKNOWN, CLEANED_UP, OUT_OF_RANGE):
+        if code in (ENDED, TAKEN, UNKNOWN, CLEANED_UP, OUT_OF_RANGE):
             raise Gone(f"the process {name} cannot be read any more: {reason or code}")
         raise EOFError(f"the server closed the connection: {reason or code}")
 
@@ -237,11 +266,16 @@ class Line:
     """One connection; see :class:`webshell.execnet.lines.Line`.
 
     :ivar accepted: None: the server has not said it yet.
+    :ivar useful: something has come by it.
+    :ivar since: when it began.
     """
+
+    pieces = MESSAGES
 
     def __init__(self, exchange: Exchange) -> None:
         self.accepted: int | None = None
-        self.broken = False
+        self.broken = self.useful = False
+        self.since = time.monotonic()
         self._exchange = exchange
         self._begun = False
         self._turn = threading.Lock()

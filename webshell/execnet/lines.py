@@ -27,6 +27,9 @@ class Line(Protocol):
     accepted: int | None
     """What the server had when the connection began; None: it did not say."""
 
+    pieces: int
+    """How many may be under way unaccepted."""
+
     def send(self, piece: Piece) -> None:
         """Send it.
 

@@ -19,6 +19,10 @@ ANSWER_SECONDS = 45.0
 before what lies between (60 s) cuts the connection."""
 
 
+REQUESTS = 24
+"""Under way at once: enough for the window where they are large; the server keeps 64 for a process."""
+
+
 class Posts:
     """The connections that carry what is written; made by the sender, read by a thread of their own.
 
@@ -98,6 +102,7 @@ class Posted:
     """
 
     accepted: int | None = None
+    pieces = REQUESTS
 
     def __init__(self, worker: Worker, exchange: Exchange, posts: SimpleQueue[Post | None]) -> None:
         self.exchange = exchange

@@ -19,10 +19,7 @@ PIECE_BYTES = 1 << 18
 """Sent at once: the server takes 4 MiB, and what lies between may take less."""
 
 WINDOW_BYTES = 4 << 20
-"""Under way unaccepted: 80 MiB/s with 50 ms from here to there and back."""
-
-WINDOW_PIECES = 24
-"""Under way unaccepted: the server keeps no more for a process that does not read."""
+"""Under way unaccepted: the server keeps no more; 80 MiB/s with 50 ms from here to there and back."""
 
 ROOM_BYTES = 16 << 20
 """Written and unaccepted; who writes more waits. One write may be larger."""
@@ -155,7 +152,8 @@ class Sender:
 
     def _sendable(self) -> bool:
         waiting = self._sent < len(self._pieces) or bool(self._fresh) or (self._ending and not self._told_end())
-        return waiting and self._under_way < WINDOW_BYTES and self._sent < WINDOW_PIECES
+        most = self._line.pieces if self._line is not None else 1
+        return waiting and self._under_way + PIECE_BYTES <= WINDOW_BYTES and self._sent < most
 
     def _told_end(self) -> bool:
         return bool(self._pieces) and self._pieces[-1].end
