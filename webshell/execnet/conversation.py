@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
-import secrets
 import threading
 import time
-from http.client import HTTPResponse
 from queue import Empty, SimpleQueue
 
-from webshell.execnet.exchange import FAILURES, Exchange, count
+from webshell.execnet.exchange import FAILURES, Exchange
 from webshell.execnet.frames import BINARY, CLOSE, PING, PONG, TEXT, Frames, Malformed, frame, text
-from webshell.execnet.lines import Accepted, Broken, Piece
+from webshell.execnet.lines import Accepted, Broken
 from webshell.execnet.sender import Sender
-from webshell.execnet.trouble import PASSING, Gone
+from webshell.execnet.socket_line import Line, opened
+from webshell.execnet.trouble import Gone
 from webshell.execnet.worker import Worker, ending
 
 PING_SECONDS = 20.0
@@ -31,16 +28,8 @@ ACK_LESS_BYTES = 1 << 12
 ACK_SECONDS = 0.02
 """… or anything, after so long: a word back for each small message would cost more than the message."""
 
-SLICE_BYTES = 1 << 16
-"""Sent at a time: each slice may take the seconds that a silence may."""
-
 ENDED, TAKEN, UNKNOWN, CLEANED_UP, OUT_OF_RANGE = 4000, 4001, 4004, 4010, 4016
 """Codes that the server closes with when asking again is of no use: 4001 means that somebody else reads now."""
-
-MESSAGES = 1 << 16
-"""Under way at once: the server counts their bytes only."""
-
-_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Conversation:
@@ -151,54 +140,13 @@ class Conversation:
 
     def _opened(self) -> Exchange:
         """A connection that speaks WebSocket now."""
-        error: BaseException | None
         while True:
             if self._closed:
                 raise Gone("it was closed here")
             try:
-                exchange = Exchange(self._worker.dialer, PING_SECONDS)
-                try:
-                    error = self._shake_hands(exchange)
-                    if error is None:
-                        return exchange
-                except BaseException:
-                    exchange.close()
-                    raise
-                exchange.close()
-            except Gone:
-                raise
-            except FAILURES as failure:
-                error = failure
-            assert error is not None
-            self._patience.fail(error)
-
-    def _shake_hands(self, exchange: Exchange) -> OSError | None:
-        """Returns what may be over later.
-
-        :raises OSError: it is of no use to try again.
-        """
-        key = base64.b64encode(secrets.token_bytes(16))
-        headers = {
-            "Upgrade": "websocket",
-            "Connection": "Upgrade",
-            "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Key": key.decode(),
-        }
-        exchange.ask("GET", f"{self._worker.path}?off={self._offset}", headers=headers)
-        answer = exchange.answer("GET")
-        if answer.status == 101:
-            proof = base64.b64encode(hashlib.sha1(key + _MAGIC, usedforsecurity=False).digest()).decode()
-            return None if answer.getheader("Sec-WebSocket-Accept") == proof else Malformed("no answer of a WebSocket")
-        if answer.status in (404, 410, 416) or answer.getheader("X-Eof"):
-            raise self._worker.ended(answer)
-        return self._refused(answer)
-
-    def _refused(self, answer: HTTPResponse) -> OSError:
-        error = self._worker.refused(answer)
-        if answer.status not in PASSING:
-            raise Gone(str(error))
-        self._patience.pause(count(answer, "Retry-After") or 0)
-        return error
+                return opened(self._worker, self._offset, PING_SECONDS)
+            except FAILURES as error:
+                self._patience.fail(error)
 
     def _listen(self, line: Line, exchange: Exchange) -> None:
         """Until the connection ends."""
@@ -260,52 +208,3 @@ class Conversation:
         if code in (ENDED, TAKEN, UNKNOWN, CLEANED_UP, OUT_OF_RANGE):
             raise Gone(f"the process {name} cannot be read any more: {reason or code}")
         raise EOFError(f"the server closed the connection: {reason or code}")
-
-
-class Line:
-    """One connection; see :class:`webshell.execnet.lines.Line`.
-
-    :ivar accepted: None: the server has not said it yet.
-    :ivar useful: something has come by it.
-    :ivar since: when it began.
-    """
-
-    pieces = MESSAGES
-
-    def __init__(self, exchange: Exchange) -> None:
-        self.accepted: int | None = None
-        self.broken = self.useful = False
-        self.since = time.monotonic()
-        self._exchange = exchange
-        self._begun = False
-        self._turn = threading.Lock()
-
-    def send(self, piece: Piece) -> None:
-        """Send it; what is accepted will be told."""
-        with self._turn:
-            if not self._begun:
-                self._begun = True
-                self._exchange.send(text(**{"in": piece.offset}))
-            if piece.data:
-                message = memoryview(frame(BINARY, piece.data))
-                for at in range(0, len(message), SLICE_BYTES):
-                    self._exchange.send(message[at : at + SLICE_BYTES])
-            if piece.end:
-                self._exchange.send(text(eof=1))
-
-    def say(self, message: bytes) -> None:
-        """Send a message between pieces."""
-        with self._turn:
-            self._exchange.send(message)
-
-    def cut(self) -> None:
-        """End it."""
-        self.broken = True
-        self._exchange.cut()
-
-    def rest(self) -> bool:
-        """It is kept: pings go to and fro on it."""
-        return True
-
-    def leave(self) -> None:
-        """It is still read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from functools import partial
 
 from execnet import Gateway, Group, XSpec
@@ -64,7 +65,8 @@ def _begin(io: WebIO, spec: XSpec) -> None:
     late.daemon = True
     late.start()
     try:
-        sendexec(io, *for_pipes(spec))
+        with suppress(OSError):  # it has ended already; it may have said something
+            sendexec(io, *for_pipes(spec))
         answer = io.read(1)
     except (EOFError, OSError) as error:
         raise NotStarted(_early_end(io, spec, str(error))) from None
