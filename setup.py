@@ -86,13 +86,19 @@ setup(
         "cryptography>=50.0",  # as autobahn has it
         "zope.interface>=7.1",
     ],
-    entry_points={"console_scripts": ["webshell = webshell.cli.main:main"]},
+    entry_points={
+        "console_scripts": [
+            "webshell = webshell.cli.main:main",
+            "webshell-python = webshell.execnet.helper:main",  # needs the extra execnet
+        ]
+    },
     extras_require={
         "execnet": ["execnet>=2.1.2,<3"],  # 2.1.2 is the one that the tests know
         "keyring": ["keyring>=25"],
         "test": [
             "pytest>=8.3",
             "pytest-timeout>=2.3",
+            "pytest-xdist>=3.6",
             "hypothesis>=6.140",
             "coverage>=7.6",
             "execnet>=2.1.2,<3",

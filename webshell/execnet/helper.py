@@ -27,9 +27,10 @@ USAGE = f"""\
 usage: webshell-python http=HOST[:PORT] [KEY=VALUE...]
 
 A Python interpreter at a server, with our standard input, output and error. One of
-{", ".join(f"{key}=" for key in TRANSPORTS)} says where; path=, python=, token_file=, ca_file=, pin=,
-grace= and others are as in the spec of a gateway. The first argument that begins with
-a dash, and what follows it, is for the interpreter that we stand for, and left out.
+{", ".join(f"{key}=" for key in TRANSPORTS)} says where; path=, python=, cwd= (a dot: the folder
+of that name there, in which we are), token_file=, ca_file=, pin=, grace= and others
+are as in the spec of a gateway. The first argument that begins with a dash, and what
+follows it, is for the interpreter that we stand for, and left out.
 """
 
 READ_BYTES = 1 << 18
@@ -71,6 +72,8 @@ def _started(words: Sequence[str]) -> WebIO:
     wanted = read_spec(spec)
     if wanted.grace is None:
         wanted = replace(wanted, grace=GRACE_SECONDS)
+    if wanted.cwd == ".":
+        wanted = replace(wanted, cwd=os.getcwd())
     worker = Worker(Dialer(wanted.address, wanted.trust, wanted.token), wanted)
     return WebIO(worker, wanted, get_execmodel("thread"))
 

@@ -31,6 +31,7 @@ class Wanted:
     :ivar transport: ``http`` or ``ws``.
     :ivar token: empty: there is none. Its text is in no ``repr``.
     :ivar python: what starts the interpreter, as a shell would read it; empty: as the server likes.
+    :ivar cwd: a folder there in which it starts; empty: as the server likes.
     :ivar poll: seconds of a long poll; 0: answers are streams.
     :ivar patience: seconds for a lost connection to come back.
     :ivar grace: seconds that the process outlives us; None: as the server likes.
@@ -42,6 +43,7 @@ class Wanted:
     trust: Trust
     python: str
     name: str
+    cwd: str
     poll: float
     patience: float
     grace: float | None
@@ -88,6 +90,7 @@ def read_spec(spec: XSpec, environment: Mapping[str, str] = os.environ) -> Wante
             trust,
             python,
             spec.id or "",
+            _text(spec, "cwd"),
             _number(spec, "poll", 0.0, LONGEST_POLL),
             _number(spec, "patience", PATIENCE_SECONDS),
             _number(spec, "grace", 0.0) if spec.grace is not None else None,

@@ -65,10 +65,8 @@ class Worker:
         self.over = threading.Event()
         self._patience_seconds = wanted.patience
         members: dict[str, Any] = {"name": f"execnet {wanted.name}"}
-        if wanted.python:
-            members["python"] = wanted.python
-        if wanted.grace is not None:
-            members["grace"] = wanted.grace
+        asked = {"python": wanted.python, "cwd": wanted.cwd, "grace": wanted.grace}
+        members |= {name: value for name, value in asked.items() if value not in ("", None)}
         exchange = Exchange(dialer, START_SECONDS)
         try:
             exchange.ask("POST", "popen", json.dumps(members).encode(), {"Content-Type": "application/json"})
