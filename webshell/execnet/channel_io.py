@@ -182,6 +182,8 @@ class ChannelIO:
                 self._arrived.put(item)
         elif isinstance(item, int):
             self._leave("room", item)
+        elif item[0] == "lost":
+            self._finish(f"{self.name} is lost: {item[1]}")
         else:
             _, self.status, self.tail = item
             self._finish(f"{self.name} {ending(self.status)}")
@@ -207,7 +209,7 @@ class ChannelIO:
         while isinstance(io, ChannelIO):
             if io._receiver == here:
                 return True
-            io = io._channel.gateway._io
+            io = getattr(io._channel.gateway, "_io", None)
         return False
 
     # the thread that sends

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import execnet
 from execnet import Gateway, XSpec
 
+from webshell.execnet.factory import LocalFactory
 from webshell.execnet.python2 import take_interpreter, to_python2
 from webshell.execnet.spec import TRANSPORTS
 from webshell.execnet.start import over_web
@@ -20,7 +21,21 @@ MAKERS: dict[str, Maker] = {**dict.fromkeys(TRANSPORTS, over_web), "via": throug
 
 
 class Group(execnet.Group):
-    """A group whose gateways may be anywhere that a server of ours is."""
+    """A group whose gateways may be anywhere that a server of ours is.
+
+    :ivar makers: who makes a gateway, in this group.
+    """
+
+    makers: Mapping[str, Maker] = MAKERS
+
+    def setlocalfactory(self, port: int, token_file: str | None = None) -> None:
+        """From now on, have ``ssh=`` go through the factory service at this *port* of loopback.
+
+        All programs of a user share its one connection to each host.
+
+        :param token_file: the service's; None: where the service makes it by itself.
+        """
+        self.makers = {**self.makers, "ssh": LocalFactory(port, token_file).makegateway}
 
     def makegateway(self, spec: XSpec | str | None = None) -> Gateway:
         """Make a gateway as ``execnet.Group`` does, or one of ours: ``http=HOST[:PORT]//path=/shell//python=python3``.
@@ -32,7 +47,7 @@ class Group(execnet.Group):
         spec = spec or self.defaultspec
         if not isinstance(spec, XSpec):
             spec = XSpec(spec)
-        maker = next((maker for key, maker in MAKERS.items() if getattr(spec, key) is not None), None)
+        maker = next((maker for key, maker in self.makers.items() if getattr(spec, key) is not None), None)
         if maker is None:
             return super().makegateway(spec)
         self.allocate_id(spec)
