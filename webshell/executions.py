@@ -71,6 +71,7 @@ class Executions:
         sessions.on_removed = self._drop
         self._seats: dict[tuple[Process, int], _Seat] = {}
         self._reading: dict[Reader, _Seat] = {}
+        self._own: list[Session] = []  # made here for one process, the oldest first
 
     def start(self, grant: Grant, start: Start, session_id: str = "", grace: float = GRACE_SECONDS) -> Execution:
         """Start a process, in a session of its own if none is named.
@@ -88,7 +89,7 @@ class Executions:
         elif self.sessions.limits.linger < LEAST_GRACE:
             raise LimitReached("sessions do not outlive their clients here ('linger'): name one that is there")
         else:
-            session = self.sessions.open("popen", grant.identity, grace, STOP_SECONDS)
+            session = self._open(grant, grace)
         try:
             process = session.start(start)
         finally:
@@ -187,6 +188,8 @@ class Executions:
             session.stop(Stop(number, 0.0 if kill else None, hangup=execution.process.size is not None))
         if not execution.process.running:
             session.remove(number)
+            if session in self._own and session.deserted and not session.processes:
+                session.close("its process was forgotten")
 
     def reading(self, process: Process, stream: int) -> bool:
         """Whether somebody reads that stream now."""
@@ -194,6 +197,20 @@ class Executions:
         return seat is not None and seat.reader is not None
 
     # ---- inside
+
+    def _open(self, grant: Grant, grace: float) -> Session:
+        """A session for one process; where there are too many, the oldest in which all is over makes room."""
+        self._own = [session for session in self._own if not session.closed]
+        try:
+            session = self.sessions.open("popen", grant.identity, grace, STOP_SECONDS)
+        except LimitReached:
+            for old in self._own:
+                if old.deserted and not any(process.running for process in old.processes.values()):
+                    old.close("another one needed its place")
+                    break
+            session = self.sessions.open("popen", grant.identity, grace, STOP_SECONDS)
+        self._own.append(session)
+        return session
 
     def _seat(self, execution: Execution, stream: int, grace: float = GRACE_SECONDS) -> _Seat:
         key = execution.process, stream

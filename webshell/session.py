@@ -99,9 +99,14 @@ class Session:
         self._guests.discard(guest)
         self.leave()
 
+    @property
+    def deserted(self) -> bool:
+        """Whether nobody is here."""
+        return not self._attendants and not self._guests
+
     def leave(self) -> None:
         """If nobody is here, the session ends when nobody comes for its linger time."""
-        if self._attendants or self._guests or self.closed:
+        if not self.deserted or self.closed:
             return
         self._stay()
         if self.linger:

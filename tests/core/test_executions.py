@@ -103,6 +103,34 @@ def test_what_cannot_be_started_leaves_no_session() -> None:
     assert len(world.sessions.visible(ADA)) == 1
 
 
+def test_sessions_of_ones_own_go_with_their_process() -> None:
+    scene = Scene(sessions=2)
+    other, _ = scene.world.opened("bob")
+    with pytest.raises(LimitReached):  # both are in use
+        scene.executions.start(ADA, START)
+    scene.child.parent.exited(0, None, ())
+    _, reader = scene.read()
+    with pytest.raises(LimitReached):  # somebody is there
+        scene.executions.start(ADA, START)
+    scene.executions.leave(reader)
+    second = scene.executions.start(ADA, START)
+    assert scene.refused() is Gone
+    scene.world.children[1].parent.exited(0, None, ())
+    page = scene.world.client("ada")
+    page.ask("attach", session=second.session.id)
+    third = scene.executions.start(ADA, START, second.session.id)
+    scene.executions.end(second)
+    scene.world.children[2].parent.exited(0, None, ())
+    scene.executions.end(third)
+    assert not second.session.closed  # the page is there
+    page.connection.closed()
+    other.connection.closed()
+    fourth = scene.executions.start(ADA, START, second.session.id)
+    scene.world.children[3].parent.exited(0, None, ())
+    scene.executions.end(fourth)
+    assert second.session.closed
+
+
 def test_rights() -> None:
     scene = Scene()
     watcher = Grant("ada", frozenset({Right.VIEW}))
@@ -349,7 +377,7 @@ def test_what_is_forgotten_while_somebody_reads_errors() -> None:
     scene.executions.leave(reader)
     scene.child.parent.exited(0, None, ())
     scene.executions.end(scene.execution)
-    assert len(scene.world.clock.timers) == 1  # the session's own
+    assert scene.world.clock.timers == []
 
 
 def test_a_session_without_executions() -> None:

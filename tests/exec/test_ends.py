@@ -116,6 +116,26 @@ def test_a_session_that_does_not_linger_has_no_processes_of_its_own(tmp_path: Pa
         assert answer.headers["retry-after"] == "1"
 
 
+def test_somebody_who_feeds_is_there(api: Api) -> None:
+    name = api.python("import os, time\nwhile os.read(0, 1): time.sleep(0.2)", grace=0.6)
+    for off in range(6):
+        assert api.feed(name, b"x", off).status == 204
+        time.sleep(0.3)
+    assert api.ask("DELETE", f"exec/{name}").status == 204
+
+
+def test_a_client_that_vanished_is_looked_for(server: Server, api: Api) -> None:
+    name = api.popen("cat")
+    connection = api.connection()
+    with contextlib.closing(connection):
+        api.begin(connection, "GET", f"exec/{name}?off=0")
+        port = connection.sock.getsockname()[1]
+        probed = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+        timers = [line[5][:2] for line in probed if line[2].endswith(f":{port:04X}")]
+        assert timers == ["02"]  # the server's end: a keep-alive timer runs
+    api.ask("DELETE", f"exec/{name}")
+
+
 def test_too_many(tmp_path: Path) -> None:
     with Server(tmp_path, "--config", limits(tmp_path, "sessions = 1")) as server:
         api = Api(server.url, server.token)

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from typing import Protocol
 
 from twisted.internet.interfaces import IPushProducer
 from twisted.web.server import Request
 from zope.interface import implementer
+
+from webshell.web.direct import direct
+
+PROBES = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+"""A peer that vanished without a word is noticed after a minute of silence; where the system knows these options."""
+
+
+def probe(request: Request) -> None:
+    """Let the system look from time to time whether the client of *request*, to whom nothing may be said, is there."""
+    found = direct(request.channel.transport) if request.channel is not None else None
+    with contextlib.suppress(OSError):  # a unix socket
+        if found is not None:
+            found[0].socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in PROBES.items():
+                if hasattr(socket, name):
+                    found[0].socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class Paced(Protocol):
@@ -34,6 +52,7 @@ class Body:
         self._source = source
         request.notifyFinish().addErrback(lambda _: self.stopProducing())
         request.setHeader(b"x-accel-buffering", b"no")  # else nginx waits for more
+        probe(request)
         request.registerProducer(self, True)
         request.write(b"")  # whoever asks shall know that nothing is there yet
 

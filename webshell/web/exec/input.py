@@ -24,14 +24,19 @@ def feed(execution: Execution, request: Request) -> int:
     if len(data) > INPUT_BYTES:  # in a site that is not ours
         raise BodyTooLarge(f"the body may have {INPUT_BYTES} bytes")
     offer = Offer(number(request, "off"), data, flag(request, "eof"), lambda error: _answer(execution, request, error))
-    gone = request.notifyFinish()
-    gone.addErrback(lambda _: process.feed.cancel(offer))
+    execution.session.welcome(offer)  # whoever feeds is there
+    request.notifyFinish().addBoth(lambda _: _leave(execution, offer))
     try:
         process.offer(offer)
     except InputFull:
         request.setHeader(b"x-in-off", b"%d" % process.feed.accepted)
         raise
     return NOT_DONE_YET
+
+
+def _leave(execution: Execution, offer: Offer) -> None:
+    execution.process.feed.cancel(offer)
+    execution.session.dismiss(offer)
 
 
 def _answer(execution: Execution, request: Request, error: WebshellError | None) -> None:
