@@ -1,4 +1,4 @@
-"""``webshell run`` against ``ssh localhost``: start, round trip, bulk both ways, and the ratios.
+"""``webshell run`` and ``cp`` against ``ssh localhost`` and ``scp``: start, round trip, bulk both ways, and the ratios.
 
     python benchmarks/command.py [--rounds 5] [--megabytes 100]
 
@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS = 30.0
@@ -32,9 +33,22 @@ KEYS = 200
 Command = list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Client:
+    """How one of them is asked.
+
+    :ivar run: before a program and its arguments.
+    :ivar copy: before two files; *there* comes before the one that is not here.
+    """
+
+    run: Command
+    copy: Command
+    there: str
+
+
 @contextmanager
-def webshell(home: Path, tls: bool) -> Iterator[Command]:
-    """A daemon, and what runs a program on it."""
+def webshell(home: Path, tls: bool) -> Iterator[Client]:
+    """A daemon, and its clients."""
     options = ["--listen", "tcp:0:interface=127.0.0.1", *(["--self-signed", "site.pem"] if tls else [])]
     command = [sys.executable, "-m", "webshell", *options]
     with (home / "webshell.log").open("wb") as log:
@@ -48,7 +62,8 @@ def webshell(home: Path, tls: bool) -> Iterator[Command]:
             raise SystemExit("webshell did not start: " + (home / "webshell.log").read_text())
         os.environ["WEBSHELL_TOKEN"] = found[2]
         trust = ["--ca-file", str(home / "site.pem")] if tls else []
-        yield [sys.executable, "-m", "webshell.cli", "run", *trust, found[1], "--"]
+        cli = [sys.executable, "-m", "webshell.cli"]
+        yield Client([*cli, "run", *trust, found[1], "--"], [*cli, "cp", *trust], f"{found[1]}:")
     finally:
         process.terminate()
         process.wait(SECONDS)
@@ -56,8 +71,8 @@ def webshell(home: Path, tls: bool) -> Iterator[Command]:
 
 
 @contextmanager
-def ssh(home: Path) -> Iterator[Command]:
-    """An sshd of our own with fresh keys, and what runs a program on it."""
+def ssh(home: Path) -> Iterator[Client]:
+    """An sshd of our own with fresh keys, and its clients."""
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(home / name)], check=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -70,6 +85,7 @@ def ssh(home: Path) -> Iterator[Command]:
         "StrictModes": "no",
         "UsePAM": "no",
         "PermitRootLogin": "prohibit-password",
+        "Subsystem": "sftp internal-sftp",
     }
     separation = Path("/run/sshd")  # sshd of root refuses to start without it; its service makes it
     made = os.geteuid() == 0 and not separation.exists()
@@ -80,16 +96,17 @@ def ssh(home: Path) -> Iterator[Command]:
         sshd = shutil.which("sshd")
         assert sshd
         process = subprocess.Popen([sshd, "-D", "-e", "-f", str(home / "sshd_config")], stderr=log)
-    options = ["-F", "none", "-i", str(home / "user"), "-p", str(port), "-o", "LogLevel=ERROR", "-o", "BatchMode=yes"]
-    options += ["-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={home / 'known'}"]
-    command = ["ssh", *options, f"{getpass.getuser()}@127.0.0.1", "--"]
+    options = ["-F", "none", "-i", str(home / "user"), "-o", f"Port={port}", "-o", "LogLevel=ERROR"]
+    options += ["-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={home / 'known'}", "-o", "BatchMode=yes"]
+    user = f"{getpass.getuser()}@127.0.0.1"
+    client = Client(["ssh", *options, user, "--"], ["scp", "-q", *options], f"{user}:")
     try:
         end = time.monotonic() + SECONDS
-        while subprocess.run([*command, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        while subprocess.run([*client.run, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
             if time.monotonic() > end:
                 raise SystemExit("sshd does not let us in: " + (home / "sshd.log").read_text())
             time.sleep(0.2)
-        yield command
+        yield client
     finally:
         process.terminate()
         process.wait(SECONDS)
@@ -147,6 +164,19 @@ def back(command: Command, megabytes: int) -> float:
     return megabytes / took
 
 
+def copy(client: Client, megabytes: int, *, back: bool) -> float:
+    """MB/s of a file."""
+    with tempfile.TemporaryDirectory(prefix="webshell-copy-") as folder:
+        source, target = Path(folder, "source"), Path(folder, "target")
+        source.write_bytes(os.urandom(1_000_000) * megabytes)
+        places = [f"{client.there}{source}", str(target)] if back else [str(source), f"{client.there}{target}"]
+        begin = time.perf_counter()
+        subprocess.run([*client.copy, *places], check=True, stdin=subprocess.DEVNULL)
+        took = time.perf_counter() - begin
+        assert target.stat().st_size == megabytes * 1_000_000
+    return megabytes / took
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -155,24 +185,26 @@ def main() -> None:
     parser.add_argument("--tls", action="store_true", help="webshell encrypts, too")
     options = parser.parse_args()
     measures = {
-        "start ms": start,
-        "round trip ms": round_trip,
-        "input MB/s": lambda command: there(command, options.megabytes),
-        "output MB/s": lambda command: back(command, options.megabytes),
+        "start ms": lambda client: start(client.run),
+        "round trip ms": lambda client: round_trip(client.run),
+        "input MB/s": lambda client: there(client.run, options.megabytes),
+        "output MB/s": lambda client: back(client.run, options.megabytes),
+        "cp there MB/s": lambda client: copy(client, options.megabytes, back=False),
+        "cp back MB/s": lambda client: copy(client, options.megabytes, back=True),
     }
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="webshell-command-"))
         home = Path(folder)
-        commands = {"webshell": stack.enter_context(webshell(home, options.tls))}
+        clients = {"webshell": stack.enter_context(webshell(home, options.tls))}
         if shutil.which("sshd") and shutil.which("ssh"):
-            commands["ssh"] = stack.enter_context(ssh(home))
+            clients["ssh"] = stack.enter_context(ssh(home))
         else:
             print("ssh: no sshd here, skipped")
         for what, measure in measures.items():
-            figures: dict[str, list[float]] = {name: [] for name in commands}
+            figures: dict[str, list[float]] = {name: [] for name in clients}
             for _ in range(options.rounds):
-                for name, command in commands.items():
-                    figures[name].append(measure(command))
+                for name, client in clients.items():
+                    figures[name].append(measure(client))
             medians = {name: statistics.median(values) for name, values in figures.items()}
             line = "  ".join(f"{name} {value:9.2f}" for name, value in medians.items())
             ratio = f"  webshell/ssh {medians['webshell'] / medians['ssh']:.2f}" if "ssh" in medians else ""

@@ -265,6 +265,30 @@ def test_folders_are_merged(server: Server, here: Path, there: Path) -> None:
     assert contents(here) == contents(there)
 
 
+def test_many_files_are_merged(server: Server, here: Path, there: Path) -> None:
+    """By one program for a few hundred, if nothing keeps them from it."""
+    for folder in (here, there):
+        (folder / "tree").mkdir()
+    for number in range(450):
+        (here / "tree" / f"{number} x").write_text("new")
+    for number in range(0, 450, 2):
+        (there / "tree" / f"{number} x").write_text("old")
+    (there / "tree" / "8 x").chmod(0o600)
+    (there / "tree" / "4 x").unlink()
+    (there / "tree" / "4 x").mkdir()
+    (there / "tree" / "6 x").unlink()
+    (there / "tree" / "6 x").symlink_to("../linked")
+    (there / "linked").write_text("old")
+    status, told = cp(server, "-r", str(here / "tree"), f"@{there.name}")
+    assert (status, told) == (1, f"webshell: @{there.name}/tree/4 x: is a folder\n")
+    found = contents(there / "tree")
+    assert found.pop(b"4 x", b"") is None
+    assert found == {f"{number} x".encode(): b"new" for number in range(450) if number != 4}
+    assert ((there / "linked").read_text(), (there / "tree" / "6 x").is_symlink()) == ("new", True)
+    modes = {path.name: attributes(path)[0] for path in (there / "tree").iterdir()}
+    assert {name for name, mode in modes.items() if mode == 0o600} == {"8 x"}
+
+
 def test_links_are_followed_and_made_to_files(server: Server, here: Path, there: Path) -> None:
     for folder, other, arguments in [
         (here, there, (str(here / "tree"), f"@{there.name}/copy")),

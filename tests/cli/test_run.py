@@ -199,4 +199,21 @@ def test_the_server_is_not_there() -> None:
     done = webshell(Nowhere(), "run", "--", "true")  # type: ignore[arg-type]
     assert done.returncode == 255
     assert b"127.0.0.1:1 cannot be reached" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("echo", "hello"), "run: which program? webshell run URL -- PROGRAM [ARGUMENT …]"),
+        (("echo", "--", "hello"), "run: what is echo? webshell run --help says what there is"),
+        *(
+            (("--patience", text, "--", "true"), f"argument --patience: {text}: a number of seconds from 0 to 2592000")
+            for text in ("x", "-1", "nan", "inf", "2592001")
+        ),
+    ],
+)
+def test_wrong_command_lines(server: Server, arguments: tuple[str, ...], message: str) -> None:
+    done = webshell(server, "run", *arguments)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().endswith(f"error: {message}\n"), done.stderr
     assert b"Traceback" not in done.stderr

@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from autobahn.twisted.websocket import WebSocketClientFactory
 from cli.commands import webshell
 from server.test_nginx import Front, front
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from wire import Server
+
+from webshell.cli.client import Client
+from webshell.cli.quiet import Deaf
+from webshell.cli.transport import Socket
 
 __all__ = ["front"]  # a fixture
 
@@ -62,6 +70,23 @@ def test_files_over_tls(secure: Server, pin: str, tmp_path: Path) -> None:
     assert (tmp_path / "back").read_bytes() == data
 
 
+def test_no_frame_waits_for_an_acknowledgement() -> None:
+    """Else a round trip takes 40 ms. The reactor and the wire are not real: the kernel does not tell of the option."""
+    said: list[bool] = []
+
+    class Memory(StringTransport):
+        def setTcpNoDelay(self, enabled: bool) -> None:
+            said.append(enabled)
+
+    for transport in (Memory(), StringTransport()):  # a unix socket has no such option
+        socket = Socket()
+        socket.factory = WebSocketClientFactory("wss://localhost/ws", reactor=Clock())
+        socket.prepare(Client(Deaf()), Deferred(), lambda: None)
+        socket.makeConnection(transport)
+        assert transport.value().startswith(b"GET /ws ")
+    assert said == [True]
+
+
 def test_another_fingerprint(secure: Server, pin: str) -> None:
     wrong = pin[:-2] + ("00" if pin[-2:] != "00" else "01")
     for more in ((), ("--ca-file", str(secure.home / "site.pem"))):
@@ -92,6 +117,12 @@ def test_http_where_https_is_expected(secure: Server, server: Server) -> None:
     done = webshell(server, "ls", url=server.url.replace("http:", "https:"))
     assert done.returncode == 255
     assert b"is it http:// there" in done.stderr, done.stderr
+
+
+def test_nobody_listens(server: Server) -> None:
+    done = webshell(server, "ls", url="http://127.0.0.1:1/")
+    wanted = "127.0.0.1:1 cannot be reached: Connection refused; is the server running there?"
+    assert (done.returncode, done.stderr.decode()) == (255, f"webshell: {wanted}\n")
 
 
 def test_wrong_tokens(server: Server) -> None:

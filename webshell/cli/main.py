@@ -20,12 +20,29 @@ from webshell.cli.trust import Trust, pins
 COMMANDS = {"run": "run", "attach": "attach", "cp": "cp", "forward": "forward", "ls": "ls", "kill": "kill"}
 """The module of each command; it is imported when it is asked for."""
 
+LONGEST_SECONDS = 30 * 86400
+"""That a server keeps a session for somebody who has not come back; after that nobody will."""
+
 INTERRUPTED = 130
 """As shells have it after Ctrl-C."""
 
 TOKENS = """\
 The token is read from --token-file, the variable WEBSHELL_TOKEN, the file that WEBSHELL_TOKEN_FILE names, or the
 keyring (service "webshell", user name: the address, with a slash at its end), in this order; never from an argument."""
+
+
+def seconds(text: str) -> float:
+    """How long *text* is.
+
+    :raises argparse.ArgumentTypeError: it is no time.
+    """
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= LONGEST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text}: a number of seconds from 0 to {LONGEST_SECONDS}")
+    return found
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,6 +54,10 @@ def parser() -> argparse.ArgumentParser:
         "--pin", action="append", default=[], metavar="SHA256", help="the server's certificate has this fingerprint"
     )
     trust.add_argument("--plain", action="store_true", help="send the token over http to another machine, readable")
+    patient = argparse.ArgumentParser(add_help=False)
+    patient.add_argument(
+        "--patience", type=seconds, default=60.0, metavar="SECONDS", help="for a lost connection to come back; 60"
+    )
     common = argparse.ArgumentParser(add_help=False, parents=[trust])
     common.add_argument("url", metavar="URL", help="https://HOST[:PORT][/PATH], http://… or unix:/PATH/OF/SOCKET")
 
@@ -47,16 +68,13 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="what", required=True, metavar="COMMAND")
 
     run = commands.add_parser(
-        "run", parents=[common], allow_abbrev=False, help="a program there, as if it were here", epilog=TOKENS
+        "run", parents=[common, patient], allow_abbrev=False, help="a program there, as if it were here", epilog=TOKENS
     )
     run.usage = "webshell run [options] URL -- PROGRAM [ARGUMENT …]"
     run.add_argument("-t", dest="terminal", action="store_true", help="in a terminal")
     run.add_argument("--cwd", default="", metavar="FOLDER", help="where it runs; the home folder")
     run.add_argument("--env", action="append", default=[], metavar="NAME[=VALUE]", help="a variable for it")
     run.add_argument("--name", default="", help="of its session")
-    run.add_argument(
-        "--patience", type=float, default=60.0, metavar="SECONDS", help="for a lost connection to come back; 60"
-    )
 
     attach = commands.add_parser(
         "attach", parents=[common], allow_abbrev=False, help="a terminal there, in this one", epilog=TOKENS
@@ -66,7 +84,9 @@ def parser() -> argparse.ArgumentParser:
     attach.add_argument("--detach-key", default="^]", metavar="KEY", help="leaves; ^] unless given, or none")
     attach.add_argument("--name", default="", help="of a new session")
 
-    cp = commands.add_parser("cp", parents=[trust], allow_abbrev=False, help="copy files there, or here", epilog=TOKENS)
+    cp = commands.add_parser(
+        "cp", parents=[trust, patient], allow_abbrev=False, help="copy files there, or here", epilog=TOKENS
+    )
     cp.usage = "webshell cp [options] SOURCE … URL:PATH, or webshell cp [options] URL:PATH … HERE"
     cp.add_argument("paths", nargs="*", metavar="PATH", help="here, or URL:PATH, from the home folder there")
     cp.add_argument(
@@ -74,13 +94,15 @@ def parser() -> argparse.ArgumentParser:
     )
     cp.add_argument("-p", dest="keep", action="store_true", help="keep modes and times")
     cp.add_argument("-q", dest="quiet", action="store_true", help="show no progress")
-    cp.add_argument(
-        "--patience", type=float, default=60.0, metavar="SECONDS", help="for a lost connection to come back; 60"
-    )
 
     forward = commands.add_parser(
-        "forward", parents=[common], allow_abbrev=False, help="ports here that lead to ports there", epilog=TOKENS
+        "forward",
+        parents=[common, patient],
+        allow_abbrev=False,
+        help="ports here that lead to ports there",
+        epilog=TOKENS,
     )
+    forward.usage = "webshell forward [options] URL [ADDRESS:]PORT:HOST:PORT …"
     forward.add_argument(
         "routes",
         nargs="+",
@@ -88,9 +110,6 @@ def parser() -> argparse.ArgumentParser:
         help="a port here, a host and a port there",
     )
     forward.add_argument("--python", default="python3", metavar="PROGRAM", help="there; python3")
-    forward.add_argument(
-        "--patience", type=float, default=60.0, metavar="SECONDS", help="for a lost connection to come back; 60"
-    )
 
     ls = commands.add_parser(
         "ls", parents=[common], allow_abbrev=False, help="the sessions there, and what runs in them"
@@ -117,17 +136,17 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
             "everybody on this machine can read command lines: --token-file FILE, or the variable WEBSHELL_TOKEN"
         )
     options, more = whole.parse_known_args(own)  # paths after an option are not known to argparse
-    if more and (options.what != "cp" or any(word.startswith("-") for word in more)):
-        whole.error(f"{options.what}: what is {' '.join(more)}? webshell {options.what} --help says what there is")
     if options.what == "run" and not program:
         whole.error("run: which program? webshell run URL -- PROGRAM [ARGUMENT …]")
+    if more and (options.what != "cp" or any(word.startswith("-") for word in more)):
+        whole.error(f"{options.what}: what is {' '.join(more)}? webshell {options.what} --help says what there is")
+    if options.what not in ("run", "cp") and program:
+        whole.error(f"{options.what}: nothing can follow --")
     if options.what == "cp":
         options.places = [parse_place(path) for path in [*options.paths, *more, *program]]
         options.url = server_of(options.places)
-    elif options.what == "forward":
+    if options.what == "forward":
         options.routes = [parse_route(text) for text in options.routes]
-    elif options.what != "run" and program:
-        whole.error(f"{options.what}: nothing can follow --")
     options.command = program
     return options
 

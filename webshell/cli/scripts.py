@@ -124,12 +124,47 @@ merge() (
         exit $bad
     fi
     [ -d "$2" ] || fail "$2: is not a folder"
-    for new in "$1"/* "$1"/.[!.]* "$1"/..?*; do
-        [ -e "$new" ] || continue
-        if [ -d "$new" ]; then merge "$new" "$2/${new##*/}" || bad=1; else put "$new" "$2/${new##*/}"; fi
+    from=$1 onto=$2
+    for existing in '' yes; do
+        set --
+        for new in "$from"/* "$from"/.[!.]* "$from"/..?*; do
+            [ -e "$new" ] || continue
+            name=${new##*/}
+            if [ -d "$new" ]; then
+                [ -z "$existing" ] || merge "$new" "$onto/$name" || bad=1
+            elif [ -z "$existing" ]; then
+                [ -e "$onto/$name" ] || [ -h "$onto/$name" ] || set -- "$@" "$name"
+            elif [ -f "$onto/$name" ] && [ -w "$onto/$name" ] && ! [ -h "$onto/$name" ]; then
+                set -- "$@" "$name"
+            else
+                put "$new" "$onto/$name"
+            fi
+            [ $# -lt 200 ] || { group "$@"; set --; }
+        done
+        group "$@"
     done
     exit $bad
 )
+
+# group NAME…: files that go from $from to $onto; by one program for all unless they get other modes or owners
+group() {
+    [ $# != 0 ] || return 0
+    if [ -z "$existing" ] || [ -n "$keep" ] || [ "$(kinds "$from" "$@")" = "$(kinds "$onto" "$@")" ]; then
+        together "$@"
+    fi
+    for name; do
+        ! [ -e "$from/$name" ] || put "$from/$name" "$onto/$name"
+    done
+}
+together() {
+    for name; do set -- "$@" "$from/$name"; shift; done
+    mv -f "$@" "$onto/" 2>/dev/null
+}
+kinds() {
+    folder=$1; shift
+    for name; do set -- "$@" "$folder/$name"; shift; done
+    stat -c '%a %u %g' "$@" 2>/dev/null || printf %s "$folder"  # which makes them different
+}
 
 # place NUMBER NAME KIND: what came as NUMBER
 place() {

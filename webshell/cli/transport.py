@@ -15,7 +15,7 @@ from service_identity.pyopenssl import extract_patterns
 from twisted.internet import endpoints, ssl
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
+from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError, UserError
 from twisted.internet.interfaces import IAddress, IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -47,6 +47,9 @@ ANSWERS = {
     504: "the proxy does not reach the server; is it running?",
 }
 """What the status of a refused handshake means for people."""
+
+WHY = re.compile(r"^[^:]*: (?:[0-9]+: )?")
+"""What Twisted says before the system's own words."""
 
 PASSING = {429, 502, 503, 504}
 """What may be over when one tries again later."""
@@ -150,7 +153,6 @@ class Door:
             autoPingTimeout=PONG_SECONDS,
             openHandshakeTimeout=CONNECT_SECONDS,
             closeHandshakeTimeout=2,
-            tcpNoDelay=not self.address.socket,
         )
         opened: Deferred[None] = Deferred()
 
@@ -173,7 +175,9 @@ class Door:
         where = self.address.socket or self.address.site
         if isinstance(error, DNSLookupError):
             return f"no machine is called {self.address.host}"
-        why = str(error).rstrip(".").partition(":")[2].strip() or type(error).__name__
+        why = WHY.sub("", str(error)).rstrip(".") or type(error).__name__
+        if isinstance(error, UserError):
+            why = f"no answer within {CONNECT_SECONDS:.0f} seconds"
         return f"{where} cannot be reached: {why}; is the server running there?"
 
 
@@ -188,6 +192,13 @@ class Socket(WebSocketClientProtocol):
         self._opened: Deferred[None] | None = opened
         self._lost = lost
         self._failure: Failure | None = None
+
+    def connectionMade(self) -> None:
+        """No frame waits until the one before is acknowledged, which takes 40 ms."""
+        # Autobahn looks for its own option before it has it, and hides that
+        if set_no_delay := getattr(self.transport, "setTcpNoDelay", None):
+            set_no_delay(True)
+        super().connectionMade()
 
     def onOpen(self) -> None:
         """The handshake has succeeded."""
@@ -235,9 +246,9 @@ class Socket(WebSocketClientProtocol):
                     "--pin FINGERPRINT the certificate itself (a server with --self-signed prints it)"
                 )
             return Refused("the server does not speak TLS as it should; is it http:// there?")
-        hint = "; does it speak TLS, or is it http:// there?" if self._client_speaks_tls() else ""
+        hint = ", or is it http:// there" if self._client_speaks_tls() else ""
         return Trouble(
-            f"the server closed the connection before it had begun; is this the address of a webshell?{hint}"
+            f"the server closed the connection before it had begun; is this the address of a webshell{hint}?"
         )
 
     def _client_speaks_tls(self) -> bool:
