@@ -22,6 +22,7 @@ HUNDRED = 100 << 20
 PIECE = bytes(range(256)) * 256
 
 FLOOD = "import os\ndata = bytes(range(256)) * 4096\nfor _ in range(100): os.write(1, data)\nos.write(2, b'done')"
+DIGEST = "digest = hashlib.sha256()\nwhile data := os.read(0, 65536): digest.update(data)\nprint(digest.hexdigest())"
 COUNT = "import os,sys\ntotal = 0\nwhile data := os.read(0, 1 << 20): total += len(data)\nprint(total)"
 
 
@@ -206,6 +207,27 @@ def test_case_12_a_child_that_does_not_read(server: Server, api: Api) -> None:
     api.feed(name, b"", off, eof=True)
     assert api.read_until(name) == b"%d\n" % off
     api.ask("DELETE", f"exec/{other}")
+
+
+def test_case_10_a_body_that_waits_when_its_connection_is_cut(api: Api) -> None:
+    name = api.python(f"import os, signal, hashlib\nos.kill(os.getpid(), signal.SIGSTOP)\n{DIGEST}")
+    until(lambda: _state(api.status(name)["pid"]) == "T", "the child is stopped")
+    body = bytes(range(251)) * (3 << 12)  # 251: no piece looks like another one
+    connection = api.connection()
+    connection.putrequest("POST", f"/exec/{name}?off=0")
+    connection.putheader("Authorization", f"Bearer {api.token}")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body)
+    until(lambda: api.status(name)["in"] >= 1 << 20, "what there is room for is accepted")
+    accepted = api.status(name)["in"]
+    assert accepted < len(body)
+    connection.close()
+    with ThreadPoolExecutor() as pool:
+        again = pool.submit(api.feed, name, body, 0)  # it does not know how much
+        assert api.ask("POST", f"exec/{name}/signal", "CONT").status == 204
+        assert again.result().headers["x-in-off"] == str(len(body))
+    assert api.feed(name, b"", len(body), eof=True).status == 204
+    assert api.read_until(name).decode().strip() == hashlib.sha256(body).hexdigest()
 
 
 def test_input_that_waits_is_bounded(api: Api) -> None:
