@@ -116,9 +116,12 @@ class Sshd:
 class Service:
     """A factory service under test, a process of its own."""
 
-    def __init__(self, home: Path, *options: str) -> None:
-        self.token_file = home / "factory.token"
-        command = [sys.executable, "-m", "webshell.execnet.service", "--token-file", str(self.token_file), *options]
+    def __init__(self, home: Path | None = None, *options: str) -> None:
+        """:param home: the token's folder; None: where the service has it by itself."""
+        command = [sys.executable, "-m", "webshell.execnet.service", *options]
+        if home is not None:
+            self.token_file = home / "factory.token"
+            command += ["--token-file", str(self.token_file)]
         self.process = subprocess.Popen(
             [*command, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -19,7 +19,7 @@ from sshd import PATIENCE, Service, Sshd, eventually
 from webshell.execnet import service as service_module
 from webshell.execnet.factory import NoFactory
 from webshell.execnet.group import Group
-from webshell.execnet.local_line import LOOPBACK, NONCE_BYTES, PROOF_BYTES, proven
+from webshell.execnet.local_line import LARGEST, LOOPBACK, NONCE_BYTES, PROOF_BYTES, LocalLine, proven
 from webshell.execnet.service import Factory
 from webshell.execnet.trouble import NotStarted, Refused
 
@@ -207,8 +207,9 @@ def test_the_services_end_is_everybodys(service: Service, sshd: Sshd, group: Gro
 
 @pytest.fixture
 def near(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Factory, int]]:
-    """A service in this process, for three at a time."""
+    """A service in this process, for three at a time and one host."""
     monkeypatch.setattr(service_module, "MOST_CLIENTS", 3)
+    monkeypatch.setattr(service_module, "MOST_HOSTS", 1)
     with socket.create_server((LOOPBACK, 0)) as listener:
         factory = Factory(listener, "right" * 4)
         serving = threading.Thread(target=factory.serve)
@@ -280,6 +281,43 @@ def test_more_than_it_can_serve_are_sent_away(near: tuple[Factory, int]) -> None
     assert eventually(served)
     for wire in wires:
         wire.close()
+
+
+def test_more_hosts_than_it_can_serve_are_refused(
+    near: tuple[Factory, int], sshd: Sshd, group: Group, tmp_path: Path
+) -> None:
+    token_file = tmp_path / "token"
+    token_file.touch(0o600)
+    token_file.write_text("right" * 4)
+    group.setlocalfactory(near[1], str(token_file))
+    elsewhere = f"ssh=nowhere.invalid//ssh_config={sshd.config}"
+    with pytest.raises(execnet.HostNotFound):
+        group.makegateway(elsewhere)
+    # where there is no connection, none is counted
+    gateway = group.makegateway(sshd.spec)
+    with pytest.raises(NotStarted, match="has connections to 1 hosts, and makes no more"):
+        group.makegateway(elsewhere)
+    assert ask(gateway, "channel.send(1)") == 1
+    group.terminate(timeout=5)
+
+
+def test_an_item_that_is_too_long_ends_the_line() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        line = LocalLine(ours, "the other end")
+        theirs.sendall((LARGEST + 1).to_bytes(4, "big"))
+        with pytest.raises(EOFError, match=f"the other end sent an item of {LARGEST + 1} bytes"):
+            line.receive()
+        theirs.sendall(b"\0\0\0\3abc")
+        with pytest.raises(EOFError, match="the other end: "):
+            line.receive()
+        theirs.sendall(b"\0\0\0\3ab")
+        theirs.shutdown(socket.SHUT_WR)
+        with pytest.raises(EOFError, match="has closed the line"):
+            line.receive()
+        line.close()
+        with pytest.raises(OSError, match="descriptor"):
+            line.send(1)
 
 
 def test_a_port_in_use_is_said(service: Service, capfd: pytest.CaptureFixture[str]) -> None:

@@ -76,7 +76,7 @@ def test_case_24_through_a_gateway_over_http(group: Group, place: str) -> None:
     assert echoes(master)
 
 
-@pytest.mark.parametrize("key", ["http"])
+@pytest.mark.parametrize("key", ["http", "ws"])
 def test_case_24_over_the_web_through_any_gateway(group: Group, server: Server, place: str, key: str) -> None:
     group.makegateway("popen//id=first")
     second = group.makegateway("popen//via=first//id=second")

@@ -23,6 +23,7 @@ from webshell.errors import WebshellError
 from webshell.execnet.factory import KEYS
 from webshell.execnet.local_line import LOOPBACK, LocalLine, proven, token_path
 from webshell.execnet.ssh_host import SshHost
+from webshell.execnet.trouble import NotStarted
 from webshell.web.tokens import token_from_file
 
 IDLE = 600.0
@@ -30,6 +31,9 @@ IDLE = 600.0
 
 MOST_CLIENTS = 256
 """Gateways at a time; each costs two threads. Who comes later is sent away."""
+
+MOST_HOSTS = 64
+"""Connections of ssh at a time; each costs two processes and some threads."""
 
 _GONE = object()
 
@@ -96,7 +100,11 @@ class Factory:
         for key, text in line.receive().items():
             if key in KEYS:
                 setattr(spec, key, text)
-        host = self._host(spec)
+        try:
+            host = self._host(spec)
+        except NotStarted as error:
+            line.send(("start", str(error)))
+            return
         try:
             channel = host.relay(spec)
         except HostNotFound as error:
@@ -104,16 +112,26 @@ class Factory:
         except Exception as error:
             line.send(("start", str(error) or repr(error)))
         else:
-            try:
-                line.send(("ready", ""))
-                _join(line, channel)
-            finally:
-                host.left()
+            line.send(("ready", ""))
+            _join(line, channel)
+        finally:
+            host.left()
 
     def _host(self, spec: XSpec) -> SshHost:
+        """Which expects somebody.
+
+        :raises NotStarted: there are too many.
+        """
         key = (str(spec.ssh), str(spec.ssh_config or ""))
         with self._state:
-            return self._hosts.setdefault(key, SshHost(self._idle))
+            if key not in self._hosts:
+                if len(self._hosts) >= MOST_HOSTS:
+                    self._hosts = {key: host for key, host in self._hosts.items() if not host.is_free()}
+                if len(self._hosts) >= MOST_HOSTS:
+                    raise NotStarted(f"the factory service has connections to {MOST_HOSTS} hosts, and makes no more")
+                self._hosts[key] = SshHost(self._idle)
+            self._hosts[key].expect()
+            return self._hosts[key]
 
 
 def _join(line: LocalLine, channel: Channel) -> None:

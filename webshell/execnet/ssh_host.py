@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 from execnet import Gateway, XSpec
 from execnet.gateway_base import Channel
@@ -20,7 +19,6 @@ ENDING = 5.0
 ALIVE = ("-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3")
 """A host that is gone is noticed within a minute: else all who share the connection would wait for ever."""
 
-
 HOST = "host"
 """The gateway at the other end of the connection; ssh is started by another one, the hub, which has what ssh says."""
 
@@ -34,11 +32,17 @@ class SshHost:
         # whoever comes while the first one connects waits for that connection
         self._turn = threading.Lock()
         self._group = Group()
+        self._counting = threading.Lock()
         self._users = 0
         self._timer: threading.Timer | None = None
 
+    def expect(self) -> None:
+        """Somebody comes, who says :meth:`left` when done, whether there was a channel or not."""
+        with self._counting:
+            self._users += 1
+
     def relay(self, spec: XSpec) -> Channel:
-        """A channel to a relay beside a fresh interpreter there. Who has it says :meth:`left` when it has ended.
+        """A channel to a relay beside a fresh interpreter there.
 
         :raises HostNotFound: ssh cannot reach the host.
         :raises NotStarted: there is no Python.
@@ -46,56 +50,45 @@ class SshHost:
         # a shell, as ssh has it, reads the command line; it need not be that user's
         request = {"run": ["/bin/sh", "-c", ssh_args(spec)[-1]]}
         with self._turn:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-            self._users += 1
+            if HOST in self._group and self._group[HOST].hasreceiver():
+                try:
+                    return open_relay(self._group[HOST], request)
+                except Gone:
+                    pass  # it has ended just now
+            self._group.terminate(ENDING)
             try:
-                return self._asked(spec, request)
+                return open_relay(self._connected(spec), request)
             except BaseException:
-                self._users -= 1
-                self._wait_for_nobody()
+                self._group.terminate(ENDING)
                 raise
 
     def left(self) -> None:
-        """One of those who had a channel has it no more."""
-        with self._turn:
+        """Somebody has gone."""
+        with self._turn, self._counting:
             self._users -= 1
-            self._wait_for_nobody()
+            if not self._users and len(self._group):
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer = threading.Timer(self._idle, self._expired)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def is_free(self) -> bool:
+        """Whether there is neither a connection nor anybody who wants one."""
+        return not self._users and not len(self._group)
 
     def close(self) -> None:
         """End the connection, whoever uses it."""
         with self._turn:
-            if self._timer is not None:
-                self._timer.cancel()
             self._group.terminate(ENDING)
 
-    # ---- inside, with the turn
-
-    def _wait_for_nobody(self) -> None:
-        if not self._users and len(self._group):
-            self._timer = threading.Timer(self._idle, self._expired)
-            self._timer.daemon = True
-            self._timer.start()
+    # ---- inside
 
     def _expired(self) -> None:
         with self._turn:
-            if self._timer is threading.current_thread():
-                self._timer = None
+            # somebody may have come since, or come and gone: then there is another timer
+            if not self._users and self._timer is threading.current_thread():
                 self._group.terminate(ENDING)
-
-    def _asked(self, spec: XSpec, request: dict[str, Any]) -> Channel:
-        if HOST in self._group and self._group[HOST].hasreceiver():
-            try:
-                return open_relay(self._group[HOST], request)
-            except Gone:
-                pass  # it has ended just now
-        self._group.terminate(ENDING)
-        try:
-            return open_relay(self._connected(spec), request)
-        except BaseException:
-            self._group.terminate(ENDING)
-            raise
 
     def _connected(self, spec: XSpec) -> Gateway:
         hub = self._group.makegateway("popen//id=hub")
