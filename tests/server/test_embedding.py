@@ -14,6 +14,8 @@ from server.daemons import Answer, alive, ask, environment
 from server.examples import python_of
 from wire import PATIENCE, Refused, WireClient
 
+from webshell.web.exec.input import INPUT_BYTES
+
 
 class Site:
     """The example's process."""
@@ -111,6 +113,32 @@ def test_who_is_logged_in_has_a_shell_and_a_guest_watches(site: Site) -> None:
             guest.send({"type": "start", "id": 2, "runner": "sh", "line": "echo mine"})
             with pytest.raises(AssertionError, match="not-allowed"):
                 guest.expect("started")
+
+
+def test_processes_over_http_of_who_is_logged_in(site: Site) -> None:
+    own = {"Cookie": site.cookie("anna", "correct horse"), "Origin": site.url.rstrip("/")}
+
+    def asks(method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        there = f"/tools/shell/{path}"
+        return ask(site.where, there, method=method, host=site.host, headers={**own, **headers}, body=body)
+
+    started = asks("POST", "popen", b'{"argv": ["cat"]}')
+    assert (started.status, started.headers["location"]) == (201, f"exec/{started.body.decode().strip()}")
+    path = started.headers["location"]
+    assert asks("POST", path + "?off=0", b"hello").status == 204
+    assert asks("GET", path + "?off=0&poll=10").body == b"hello"
+    for stranger in ({"Origin": "https://evil.example"}, {"Cookie": "mine=guessed"}):
+        assert asks("POST", path, b"x", **stranger).status in (401, 403)
+    del own["Origin"]
+    assert asks("POST", path, b"x").status == 403  # a cookie alone proves nothing
+    own.update(Cookie=site.cookie("guest", "battery staple"), Origin=site.url.rstrip("/"))
+    assert asks("GET", path + "/status").status == 200
+    assert asks("GET", path + "?off=0&poll=1").status == 403
+    assert asks("DELETE", path).status == 403
+    own["Cookie"] = site.cookie("anna", "correct horse")
+    assert asks("GET", path + "/status").body.count(b'"in": 5') == 1
+    assert asks("POST", path, bytes(INPUT_BYTES + 1)).status == 413  # its site reads it, we do not
+    assert asks("DELETE", path).status == 204
 
 
 def test_other_origins_and_none_are_refused(site: Site) -> None:
