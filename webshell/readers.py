@@ -115,9 +115,12 @@ class Reader:
         return not self.process.running and self.offset == self.process.scrollback.span(self.stream)[1]
 
     def _brake(self) -> None:
-        """Hold still when so much is on its way, or when the process is held back for what is."""
+        """Hold still when so much is on its way, or all that is kept is and the process is held back for it."""
         under_way = self.offset - self.acknowledged
-        if not self._full and under_way and (under_way >= self._limit or self.process.scrollback.full):
+        if self._full or not under_way:
+            return
+        kept = self.process.scrollback
+        if under_way >= self._limit or (kept.full and self.offset == kept.span(self.stream)[1]):
             self._stop(Why.FULL)
 
     def _stop(self, why: Why) -> None:

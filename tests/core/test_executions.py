@@ -290,6 +290,17 @@ def test_no_more_than_the_limit_is_under_way() -> None:
     assert sink.data == b"abcdefghijkl"
 
 
+def test_all_that_is_kept_is_on_its_way_before_it_is_waited_for() -> None:
+    """A reader that is far away would else wait for each piece."""
+    scene = Scene(scrollback=10)
+    scene.write(b"x" * 6)
+    scene.write(b"y" * 6)
+    sink, reader = scene.read(0, 100)
+    assert (sink.data, sink.why) == (b"xxxxxxyyyyyy", [Why.FULL])
+    reader.acknowledge(6)
+    assert (sink.data, sink.why, scene.child.paused) == (b"xxxxxxyyyyyy", [Why.FULL], False)
+
+
 def test_nothing_unread_is_dropped_and_the_child_waits() -> None:
     scene = Scene(scrollback=10)
     scene.write(b"x" * 10)
