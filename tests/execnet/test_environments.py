@@ -217,13 +217,18 @@ def test_case_30_a_project_is_installed_there_only(
     monkeypatch.chdir(project)
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    inside.remote_exec(f"import tempfile; tempfile.tempdir = {str(temporary)!r}").waitclose(PATIENCE)
+    inside.remote_exec(f"""
+        import importlib, tempfile
+        tempfile.tempdir = {str(temporary)!r}
+        importlib.known, importlib.invalidate_caches = [], lambda: importlib.known.append("nothing")
+    """).waitclose(PATIENCE)
     assert not importable(inside)
     SetupFile("setup.py").sdist_remote_install(inside, pip_options=("--no-index",))
     assert importable(inside)
     assert told(inside, "__import__('probe').where").startswith(told(inside, "sys.prefix"))
     assert not importable(master)
     assert list(temporary.iterdir()) == []
+    assert told(inside, "__import__('importlib').known") == ["nothing"]  # what was known of folders before
 
 
 def test_case_30_what_cannot_be_built_there(inside: execnet.Gateway, project: Path) -> None:

@@ -109,6 +109,15 @@ def test_case_34_completes_twice(far: execnet.Gateway, source: Path, tmp_path: P
     assert listing(target) == listing(source)
 
 
+def test_case_34_whatever_the_gateway_makes_of_text(jython: execnet.Gateway, source: Path, tmp_path: Path) -> None:
+    jython.reconfigure(py2str_as_py3str=False, py3str_as_py2str=True)
+    try:
+        assert sent(source, jython, tmp_path / "target") == ["a", "sub/bytes", "sub/empty"]
+        assert sent(source, jython, tmp_path / "target") == []
+    finally:
+        jython.reconfigure()
+
+
 def test_case_34_an_unknown_command_raises(far: execnet.Gateway, tmp_path: Path) -> None:
     channel = far.remote_exec(rsync_remote)
     channel.send((os.fsencode(tmp_path / "target"), False))
@@ -329,6 +338,21 @@ def test_place_and_environment(group: execnet.Group, tmp_path: Path) -> None:
     os.kill(process, signal.SIGKILL)
     with pytest.raises(EOFError):
         waiting.waitclose(PATIENCE)
+
+
+def test_what_waits_at_the_end_is_told(group: execnet.Group, tmp_path: Path) -> None:
+    gateway = group.makegateway(f"popen//python2={need('jython')}")
+    waiting = gateway.remote_exec(f"""
+        channel.send(1)
+        try:
+            channel.receive()
+        except EOFError:
+            open({str(tmp_path / "told")!r}, "w").close()
+    """)
+    assert waiting.receive(PATIENCE) == 1
+    gateway.exit()
+    assert gateway._io.wait() == 0
+    assert (tmp_path / "told").exists()
 
 
 def test_what_still_runs_at_the_end_has_a_while(group: execnet.Group, tmp_path: Path) -> None:

@@ -164,6 +164,46 @@ def test_deletes_if_asked(gateway: execnet.Gateway, source: Path, tmp_path: Path
     assert listing(target) == listing(source)
 
 
+def test_directories_can_be_written_there(gateway: execnet.Gateway, source: Path, tmp_path: Path) -> None:
+    (source / "sub").chmod(0o555)
+    send(source, (gateway, tmp_path / "target"))
+    assert stat.S_IMODE((tmp_path / "target" / "sub").stat().st_mode) == 0o755
+    (source / "sub").chmod(0o750)
+    send(source, (gateway, tmp_path / "target"))
+    assert stat.S_IMODE((tmp_path / "target" / "sub").stat().st_mode) == 0o750
+
+
+def test_what_goes_while_it_is_listed(gateway: execnet.Gateway, source: Path, tmp_path: Path) -> None:
+    class Late(RSync):
+        def filter(self, path: str) -> bool:
+            if path.endswith("sub"):
+                (source / "a").unlink()
+            return True
+
+    rsync = Late(source, verbose=False)
+    rsync.add_target(gateway, tmp_path / "target")
+    rsync.send()
+    assert tuple(listing(tmp_path / "target")) == FILES[1:]
+
+
+@pytest.mark.parametrize("nanoseconds", [10**18 + 2_468_000, 2 * 10**18 + 999_999_000, 10**18 + 1_700])
+def test_times_of_an_interpreter_that_cuts_them_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nanoseconds: int
+) -> None:
+    real = os.utime
+
+    def cutting(path: str, times: tuple[float, float]) -> None:
+        real(path, ns=(int(times[0] * 1e6) * 1000, int(times[1] * 1e6) * 1000))
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(os, "utime", cutting)
+    rsync_remote.set_time(tmp_path / "file", nanoseconds)
+    written = (tmp_path / "file").stat().st_mtime_ns
+    assert abs(written - nanoseconds) <= 500
+    if not nanoseconds % 1000:
+        assert written == nanoseconds
+
+
 def test_a_single_file(gateway: execnet.Gateway, source: Path, tmp_path: Path) -> None:
     target = tmp_path / "new" / "name"
     assert send(source / "a", (gateway, target)) == [""]
@@ -293,6 +333,26 @@ def test_case_32_links_keep_their_text_for_every_working_directory(
         assert listing(one) == {**expected, "absolute": str(one / "sub" / "b")}
         send(Path(os.path.relpath(source)), (gateway, one))
         assert listing(one) == {**expected, "absolute": str(one / "sub" / "b")}
+
+
+def test_case_32_the_source_may_be_a_link(gateway: execnet.Gateway, source: Path, tmp_path: Path) -> None:
+    (source / "by name").symlink_to(source / "a")
+    (source / "by link").symlink_to(tmp_path / "link" / "sub" / "b")
+    (tmp_path / "link").symlink_to(source)
+    target = tmp_path / "target"
+    send(tmp_path / "link", (gateway, target))
+    assert listing(target) == {**listing(source), "by name": f"{target}/a", "by link": f"{target}/sub/b"}
+
+
+def test_the_source_is_what_its_name_meant_at_first(
+    gateway: execnet.Gateway, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(source)
+    rsync = RSync("sub", verbose=False)
+    monkeypatch.chdir(tmp_path)
+    rsync.add_target(gateway, tmp_path / "target")
+    rsync.send()
+    assert list(listing(tmp_path / "target")) == ["b", "deep", "deep/empty"]
 
 
 def test_case_32_a_link_that_changes(gateway: execnet.Gateway, source: Path, tmp_path: Path) -> None:

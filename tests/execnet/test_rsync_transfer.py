@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -10,8 +11,12 @@ import pytest
 from execnet import Gateway
 
 from webshell.execnet import rsync_remote
+from webshell.execnet.rsync import RSync
 from webshell.execnet.rsync_source import read_tree
 from webshell.execnet.rsync_transfer import CHUNK, WINDOW, Target, Transfer, Wishes
+
+PATIENCE = 20.0
+"""Seconds for what takes milliseconds."""
 
 SIZE = 3 * WINDOW + 1
 
@@ -124,3 +129,37 @@ def test_closed_before_it_began(source: Path) -> None:
     one.close()
     one.run()
     assert far.log == ["close"]
+
+
+class Silent(Far):
+    """Says nothing more after the list, until the channel is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = threading.Event()
+
+    def receive(self) -> tuple[Any, ...]:
+        if self.waiting:
+            return super().receive()
+        assert self.closed.wait(PATIENCE)
+        raise EOFError("closed")
+
+    def close(self) -> None:
+        super().close()
+        self.closed.set()
+
+
+def test_a_callback_that_raises_ends_what_waits(source: Path) -> None:
+    def told(event: str, size: int, channel: Any) -> None:
+        raise KeyError(event)
+
+    far = Silent()
+    rsync = RSync(source, told, verbose=False)
+    rsync.add_target(cast("Gateway", far), "/target")
+    with pytest.raises(KeyError, match="list"):
+        rsync.send()
+    assert far.closed.is_set()
+    for thread in threading.enumerate():
+        if thread.name == "rsync to far":
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
