@@ -13,7 +13,7 @@ import execnet
 import pytest
 from execnet_projects import make_project, make_wheel
 
-from webshell.execnet import Group
+from webshell.execnet import Group, environments_remote
 from webshell.execnet.environments import SetupFile, StepFailed, create_venv_gateway
 from webshell.execnet.environments_remote import NOTE
 
@@ -106,15 +106,6 @@ def test_case_29_what_cannot_be_installed(master: execnet.Gateway, place: Path, 
     assert told(gateway, "__import__('seven').__version__") == "7.0"
     assert (place / "failing" / "pyvenv.cfg").stat().st_mtime_ns == made
 
-    # one that was cut off while something was installed is made anew, with all that it had
-    note = json.loads((place / "failing" / NOTE).read_text())
-    assert note["installed"] == ["six==1.16.0", "seven"]
-    (place / "failing" / NOTE).write_text(json.dumps({**note, "complete": False}))
-    (place / "failing" / "half").touch()
-    gateway = create_venv_gateway(master, "failing", pip_options=offline)
-    assert told(gateway, "(__import__('six').__version__, __import__('seven').__version__)") == ("1.16.0", "7.0")
-    assert not (place / "failing" / "half").exists()
-
 
 @pytest.fixture
 def elsewhere() -> Iterator[execnet.Gateway]:
@@ -154,6 +145,26 @@ def test_case_29_a_directory_that_cannot_be(elsewhere: execnet.Gateway, tmp_path
     with pytest.raises(StepFailed, match=r"making the directory failed: .*/mine is there already"):
         create_venv_gateway(elsewhere, str(tmp_path / "mine"))
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["work"]
+
+
+def test_case_29_what_was_cut_off_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all that it had: here, with a tool that says how it was called."""
+    python = tool(tmp_path / "inside", f'echo "$@" >> {tmp_path}/log')
+    making = tool(tmp_path / "python", f'echo "$2" >> {tmp_path}/log; mkdir -p $3/bin; ln -s {python} $3/bin/python')
+    monkeypatch.setattr(sys, "executable", making)
+    path = tmp_path / "v"
+    pip = "-m pip --disable-pip-version-check --no-input install --quiet --"
+    environments_remote.make(None, ["--quiet"], str(path), ["one", "two"])
+    environments_remote.make(None, ["--quiet"], str(path), ["two", "three"])
+    assert (tmp_path / "log").read_text().splitlines() == ["venv", f"{pip} one two", f"{pip} three"]
+    note = json.loads((path / NOTE).read_text())
+    assert note["installed"] == ["one", "two", "three"]
+    (path / NOTE).write_text(json.dumps({**note, "complete": False}))
+    (path / "half").touch()
+    assert environments_remote.make(None, [], str(path), ["four"]) == (str(path), str(path / "bin" / "python"))
+    again = f"{pip.replace('--quiet ', '')} one two three four"
+    assert (tmp_path / "log").read_text().splitlines()[3:] == ["venv", again]
+    assert not (path / "half").exists()
 
 
 @pytest.mark.parametrize("requirement", ["", " ", "-r file", "--upgrade"])
