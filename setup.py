@@ -75,6 +75,7 @@ setup(
         "webshell.static",
         "webshell.targets",
         "webshell.web",
+        "webshell.web.exec",
         "webshell.web.files",
         "webshell.web.further",
     ],
