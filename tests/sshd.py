@@ -56,10 +56,9 @@ class Sshd:
             subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(home / name)], check=True)
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        self._separation = Path("/run/sshd")  # sshd of root refuses to start without it; its service makes it
-        self._made = os.geteuid() == 0 and not self._separation.exists()
-        if self._made:
-            self._separation.mkdir(mode=0o755)
+        if os.geteuid() == 0:
+            # sshd of root refuses to start without it; its service makes it. It stays: others may run by now
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         server = {
             "ListenAddress": f"127.0.0.1:{port}",
             "HostKey": home / "host",
@@ -109,8 +108,6 @@ class Sshd:
     ) -> None:
         self._process.terminate()
         self._process.wait(PATIENCE)
-        if self._made:
-            self._separation.rmdir()
 
 
 class Service:

@@ -14,7 +14,7 @@ from typing import Any
 import execnet
 import pytest
 
-from webshell.execnet.channel_io import WINDOW, ChannelIO
+from webshell.execnet.channel_io import FEW, WINDOW, ChannelIO
 from webshell.execnet.group import Group
 from webshell.execnet.relays import open_relay
 from webshell.execnet.trouble import NotStarted
@@ -149,6 +149,21 @@ def test_a_gateway_over_a_channel_of_ones_own(master: execnet.Gateway) -> None:
     assert gateway not in list(execnet.default_group)
 
 
+def test_main_threads_only() -> None:
+    """As pytest-xdist asks for it: a relay occupies no main thread."""
+    group = Group(execmodel="main_thread_only")
+    try:
+        group.makegateway("popen//id=master")
+        second = group.makegateway("popen//via=master//id=second")
+        third = group.makegateway("popen//via=second")
+        for gateway in (third, second, group["master"]):
+            source = "import threading; channel.send(threading.current_thread() is threading.main_thread())"
+            assert ask(gateway, source) is True
+        assert ask(group.makegateway("popen//via=master"), "channel.send(1)") == 1
+    finally:
+        group.terminate(timeout=5)
+
+
 # ---- errors
 
 
@@ -230,6 +245,34 @@ def test_case_26_a_stopped_gateway_stops_nobody_else(group: execnet.Group, maste
     sending.join(PATIENCE)
     received.send(None)
     assert received.receive(PATIENCE) == 200 * 100_000
+
+
+def test_small_items_to_one_that_is_stopped_are_not_heaped_up(group: execnet.Group, master: execnet.Gateway) -> None:
+    gateway = group.makegateway("popen//via=master")
+    channel = gateway.remote_exec("while channel.receive() is not None: pass\nchannel.send('all')")
+    pid = stop(gateway)
+    sent = 0
+
+    def send() -> None:
+        nonlocal sent
+        for _ in range(30_000):
+            channel.send(b"x" * 100)
+            sent += 1
+        channel.send(None)
+
+    sending = threading.Thread(target=send, daemon=True)
+    sending.start()
+    io = gateway._io
+    assert isinstance(io, ChannelIO)
+    # the window is used up, and no more wait than may
+    assert eventually(lambda: sent > WINDOW // 200)
+    sending.join(0.5)
+    assert sending.is_alive()
+    assert 0 < len(io._waiting) + io._mailbox.qsize() <= FEW + 1
+    os.kill(pid, signal.SIGCONT)
+    assert channel.receive(PATIENCE) == "all"
+    sending.join(PATIENCE)
+    assert sent == 30_000
 
 
 def test_case_26_output_that_nobody_takes_is_bounded(group: execnet.Group, master: execnet.Gateway) -> None:

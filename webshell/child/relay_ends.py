@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -164,8 +165,12 @@ class Connection:
         return self._ended.wait(timeout)
 
     def kill(self) -> None:
-        """End it both ways, whatever has arrived: closed with that unread, the other side learns of it at once."""
+        """End it both ways, whatever has arrived; the other side learns of it at once, by a reset."""
         self._killed = True
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except OSError:
+            pass  # it was gone
         self._shut(socket.SHUT_RDWR)
         self._finished("out")
 
