@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import threading
@@ -17,39 +16,6 @@ from gateways import alive, ask, echo, eventually, site
 from wire import PATIENCE, Server
 
 from webshell.execnet import Group, posts, sender
-
-EXAMPLE = """
-gw = group.makegateway("http=codespeak.net")
-
-def fun(channel):
-    return channel.send(channel.receive()+1)
-
-ch = gw.remote_exec(fun)
-ch.send(1)
-x = ch.receive()
-assert x == 2
-"""
-"""As it stands in execnet's list of wishes."""
-
-
-def test_case_1_the_example_as_it_stands(tmp_path: Path, web: Group, monkeypatch: pytest.MonkeyPatch) -> None:
-    create = socket.create_connection
-    asked: list[tuple[str, int]] = []
-    with Server(tmp_path, "--no-auth", "--host", "codespeak.net") as server:
-        host, port = site(server).split(":")
-
-        def there(place: tuple[str, int], *rest: Any) -> Any:
-            asked.append(place)
-            return create((host, int(port)), *rest)
-
-        monkeypatch.setattr(socket, "create_connection", there)
-        program = tmp_path / "example.py"  # a function is sent by its source, which execnet finds in its file
-        program.write_text(EXAMPLE)
-        names: dict[str, Any] = {"group": web}
-        exec(compile(EXAMPLE, str(program), "exec"), names)
-        assert names["x"] == 2
-        web.terminate(5)
-    assert set(asked) == {("codespeak.net", 80)}
 
 
 @pytest.mark.parametrize("scheme", ["https", "wss"])
