@@ -103,7 +103,8 @@ def test_what_is_installed(fresh: Path, place: Path) -> None:
     assert any(name.endswith(("/licenses/LICENSE", ".dist-info/LICENSE")) for name in names)
     # and nothing else: no tests, no tools of the page's, no notes
     mine = ("webshell/", "webshell-", "twisted/plugins/webshell_plugin", "twisted/plugins/__pycache__/webshell_plugin")
-    assert [name for name in names if not name.startswith(mine)] == ["../../../bin/webshell"]
+    scripts = ["../../../bin/webshell", "../../../bin/webshell-python"]
+    assert sorted(name for name in names if not name.startswith(mine)) == scripts
     kinds = {Path(name).suffix for name in names if name.startswith("webshell/static/")}
     assert kinds <= {"", ".css", ".html", ".js", ".mjs", ".json", ".svg", ".webmanifest"}
     jsons = [name for name in names if name.startswith("webshell/") and name.endswith(".json")]
