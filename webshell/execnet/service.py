@@ -107,11 +107,11 @@ class Factory:
             return
         try:
             channel = host.relay(spec)
-        except HostNotFound as error:
-            line.send(("host", str(error)))
         except Exception as error:
-            line.send(("start", str(error) or repr(error)))
-        else:
+            host.left()
+            line.send(("host" if isinstance(error, HostNotFound) else "start", str(error) or repr(error)))
+            return
+        try:
             line.send(("ready", ""))
             _join(line, channel)
         finally:
