@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from doubles import FakeChild, World
+from hypothesis import given
+from hypothesis import strategies as st
 
 from webshell.errors import Gone, LimitReached, NoSuchProcess, NotAllowed, Occupied, OutOfRange, SpawnFailed
 from webshell.executions import GRACE_SECONDS, LEAST_GRACE, STOP_SECONDS, Execution, Executions
@@ -354,6 +356,53 @@ def test_side_channels_are_others_business() -> None:
     scene.child.parent.said("video", b"{}")
     scene.write(b"abc")
     assert sink.data == b"abc"
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("write"), st.sampled_from([STDOUT, STDERR]), st.integers(1, 9)),
+    st.tuples(
+        st.sampled_from(["read", "ack", "leave", "slow", "fast"]), st.sampled_from([STDOUT, STDERR]), st.integers(0, 9)
+    ),
+    st.tuples(st.sampled_from(["page comes", "page goes"]), st.just(STDOUT), st.just(0)),
+)
+
+
+@given(st.lists(STEPS, max_size=60), st.integers(5, 40))
+def test_nothing_is_lost_whatever_happens_in_between(steps: list[tuple[str, int, int]], capacity: int) -> None:
+    """A child that writes when it may; a reader of each stream that is cut, slow, and comes back; and a page."""
+    scene = Scene(scrollback=capacity)
+    written: dict[int, bytes] = {STDOUT: b"", STDERR: b""}
+    kept = {STDOUT: 0}  # what may be asked for: of standard error only what somebody has begun to read
+    readers: dict[int, tuple[Sink, Reader, int]] = {}
+    pages = [scene.world.client("ada")]
+    for step, stream, number in steps:
+        if step == "write" and not scene.child.paused:
+            data = bytes((len(written[stream]) + at) % 251 for at in range(number))
+            written[stream] += data
+            scene.write(data, stream)
+        elif step == "read":
+            base, _ = scene.execution.process.scrollback.span(stream)
+            start = kept.get(stream, base)
+            kept[stream] = start
+            readers[stream] = (*scene.read(start, number + 1, stream), start)
+        elif step == "leave" and stream in readers:
+            scene.executions.leave(readers.pop(stream)[1])
+        elif step == "ack" and stream in readers:
+            _, reader, _ = readers[stream]
+            reader.acknowledge(reader.offset - number)
+            kept[stream] = reader.acknowledged
+        elif step in ("slow", "fast") and stream in readers:
+            getattr(readers[stream][1], {"slow": "pause", "fast": "resume"}[step])()
+        elif step == "page comes":
+            pages[0].ask("attach", session=scene.execution.session.id)
+        elif step == "page goes":
+            pages[0].ask("detach")
+        for of, (sink, reader, start) in readers.items():
+            assert sink.data == written[of][start : reader.offset]
+            assert Why.LOST not in sink.why
+    for of in kept:
+        sink, _ = scene.read(kept[of], 1 << 20, of)
+        assert sink.data == written[of][kept[of] :]
 
 
 # ---- ended

@@ -248,7 +248,8 @@ def test_case_14_strangers(server: Server, api: Api) -> None:
 
 
 def test_case_14_a_wrong_token(server: Server, api: Api) -> None:
-    assert Api(server.url, "wrong").ask("POST", "popen").status in (401, 403)
+    answer = Api(server.url, "wrong").ask("POST", "popen")
+    assert (answer.status, answer.json["error"]) == (403, "not-allowed")
 
 
 def test_case_14_who_may_only_watch(server: Server, api: Api) -> None:

@@ -13,7 +13,10 @@ from twisted.web.http_headers import Headers
 
 from webshell.errors import BadRequest, WebshellError
 from webshell.executions import GRACE_SECONDS
+from webshell.web.answers import Malformed
 from webshell.web.exec.accepting import Form, wanted
+from webshell.web.exec.answers import NUMBER_DIGITS, number, seconds
+from webshell.web.exec.output import POLL_SECONDS
 from webshell.web.exec.starting import MOST_GRACE, PYTHON, WORKER, asked
 
 NAMES = [
@@ -45,10 +48,11 @@ VALUES = st.recursive(
 
 
 class Asked:
-    """A request of which only a header is looked at."""
+    """A request of which only a header or a parameter is looked at."""
 
-    def __init__(self, accept: bytes) -> None:
+    def __init__(self, accept: bytes = b"", **parameters: bytes) -> None:
         self.requestHeaders = Headers({b"accept": [accept]})
+        self.args = {name.encode(): [value] for name, value in parameters.items()}
 
 
 @given(st.binary(max_size=64))
@@ -88,3 +92,17 @@ def test_members_that_exclude_one_another() -> None:
 @example(b"*/*;q=0")
 def test_any_accept(header: bytes) -> None:
     assert wanted(Asked(header.replace(b"\r", b"").replace(b"\n", b""))) in Form  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [(b"", None), (b"0", 0.0), (b"1.5", 1.5), (b"60", 60.0), (b"61", 60.0), (b"inf", 60.0)]
+)
+def test_seconds_are_bounded(text: bytes, found: float | None) -> None:
+    assert seconds(Asked(poll=text), "poll", POLL_SECONDS) == found  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", [b"9" * (NUMBER_DIGITS + 1), b"-1", b"1.0", "²".encode(), b"x"])
+def test_numbers_are_bounded(text: bytes) -> None:
+    assert number(Asked(off=b"9" * NUMBER_DIGITS), "off") == int("9" * NUMBER_DIGITS)  # type: ignore[arg-type]
+    with pytest.raises(Malformed):
+        number(Asked(off=text), "off")  # type: ignore[arg-type]
