@@ -10,6 +10,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 import tarfile
 import threading
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from webshell.cli.places import shown
 from webshell.cli.streams import write_all
 
 PIECE_BYTES = 256 << 10
+HEADER_BYTES = 1 << 20
+"""Of what comes before a file: its name, and what is read at once beyond it."""
+
 PART = b".webshell-cp-"
 """Before the name of what is not whole yet."""
 
@@ -35,16 +39,27 @@ class Arriving:
         self._pieces: SimpleQueue[tuple[bytes, int]] = SimpleQueue()
         self._consumed = consumed
         self._ended = False
+        self._allowed = HEADER_BYTES
 
     def add(self, data: bytes, offset: int) -> None:
         """More has come; nothing: that was all."""
         self._pieces.put((data, offset))
 
+    def allow(self, size: int) -> None:
+        """A file of *size* bytes comes now; ``tarfile`` keeps what belongs to no file in memory."""
+        self._allowed = size + HEADER_BYTES
+
     def read(self, size: int = -1) -> bytes:
-        """The next piece, whatever its size; empty at the end."""
+        """The next piece, whatever its size; empty at the end.
+
+        :raises tarfile.ReadError: too much has come that belongs to no file.
+        """
         if self._ended:
             return b""
         data, offset = self._pieces.get()
+        self._allowed -= len(data)
+        if self._allowed < 0:
+            raise tarfile.ReadError("a name is too long")
         if data:
             self._consumed(offset, self._pieces.empty())
         else:
@@ -53,6 +68,7 @@ class Arriving:
 
     def drain(self) -> None:
         """Read the rest."""
+        self._allowed = sys.maxsize
         while self.read():
             pass
 
@@ -107,10 +123,11 @@ class Download:
             ) as archive:
                 for member in archive:
                     vars(archive)["members"] = []  # it would keep them all
+                    arriving.allow(member.size)
                     self._member(archive, member)
         except tarfile.TarError as error:
             if not self._stopped.is_set() and not (self.put == 0 and "empty" in str(error)):
-                self._failed(f"{shown(self._source)}: what came is no archive: {error}")
+                self._full(f"{shown(self._source)}: what came is no archive: {error}")
         finally:
             arriving.drain()
             self._finish()

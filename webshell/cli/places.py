@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from webshell.cli.trouble import Asked
 
-SCHEME = re.compile(r"(?:https?|wss?)://")
+SCHEME = r"(?:https?|wss?)://"
 SITE = r"(?:\[[^\]/]*\]|[^/:\[\]]+)(?::[0-9]+(?=[:/]))?"
 """A host, and a port if something follows it."""
 
-FAR = re.compile(rf"((?:https?|wss?)://{SITE}(?:/[^:]*)?|unix:/[^:]*|(?!unix:/){SITE}):(.*)", re.DOTALL)
+FAR = re.compile(rf"({SCHEME}{SITE}(?:/[^:]*)?|unix:/[^:]*|(?!unix:/|{SCHEME}){SITE}):(.*)", re.DOTALL)
 """A path of the URL may follow a scheme. Without one, a slash before the first colon means that it is a file here."""
 
 LITERAL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._")
@@ -42,7 +42,7 @@ def parse_place(text: str) -> Place:
     """
     found = FAR.fullmatch(text)
     if found is None:
-        if SCHEME.match(text) or text.startswith("unix:/"):
+        if re.match(SCHEME, text) or text.startswith("unix:/"):
             raise Asked(f"{text.partition('?')[0]}: which file? URL:PATH, and URL: is the home folder")
         return Place("", os.fsencode(text))
     url, path = found[1], os.fsencode(found[2])

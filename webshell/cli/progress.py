@@ -6,11 +6,15 @@ import sys
 import time
 
 from webshell.cli.places import shown
+from webshell.cli.terminal import size
 
 STEP_SECONDS = 0.2
 """Between two looks of the line: as fast as one reads."""
 
 NAME_CHARACTERS = 40
+FIGURES_CHARACTERS = 40
+"""What comes after the name; a line that is wider than the terminal could not be written again."""
+
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -48,10 +52,11 @@ class Progress:
     def _write(self, end: str) -> None:
         assert self._file is not None
         name = shown(self._file)
-        name = name if len(name) <= NAME_CHARACTERS else f"…{name[1 - NAME_CHARACTERS :]}"
+        room = max(1, min(NAME_CHARACTERS, size(2)[1] - FIGURES_CHARACTERS))
+        name = name if len(name) <= room else f"…{name[len(name) - room + 1 :]}"
         part = 100 * self._done // self._size if self._size else 100
         speed = self._done / max(time.monotonic() - self._begun, 0.001)
-        line = f"{name:<{NAME_CHARACTERS}} {part:>3}% {amount(self._done):>8} {amount(speed):>8}/s"
+        line = f"{name:<{room}} {part:>3}% {amount(self._done):>8} {amount(speed):>8}/s"
         if self._done < self._size and speed:
             left = int((self._size - self._done) / speed)
             line += f" {left // 60:>3}:{left % 60:02} left"
