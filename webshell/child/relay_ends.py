@@ -26,6 +26,9 @@ LISTENING = 0.5
 CONNECTING = 30.0
 """Seconds for a connection to be made."""
 
+RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+"""Lingering for no time: a connection that is closed is reset."""
+
 
 class Process:
     """A child, in a process session of its own."""
