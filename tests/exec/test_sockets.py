@@ -271,8 +271,8 @@ def test_standard_error(api: Api) -> None:
 
 
 def test_who_is_gone_for_the_grace(api: Api) -> None:
-    name = api.popen("cat", grace=0.3)
+    name = api.popen("cat", grace=1)
     with Line(api, name):
-        time.sleep(1)
+        time.sleep(1.5)
         assert api.status(name)["state"] == "running"
     until(lambda: api.ask("GET", f"exec/{name}/status").status == 410, "the process is cleaned up")
