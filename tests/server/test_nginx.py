@@ -22,6 +22,7 @@ from server.daemons import Answer, ask, until
 from wire import PATIENCE, Refused, Server, WireClient
 
 from webshell.certificate import ensure_certificate
+from webshell.execnet import Group
 from webshell.web.tokens import new_token
 from webshell.web.websocket import PING_SECONDS
 
@@ -268,3 +269,24 @@ def test_processes_by_requests_and_over_a_websocket(front: Front) -> None:
     assert urljoin(there, answer.headers["location"]) == f"{front.url}s/{name.partition('.')[0]}#1"
     answer = api.ask("POST", "popen", b'{"argv": ["true"]}')
     assert urljoin(front.url + "popen", answer.headers["location"]) == f"{front.url}exec/{answer.body.decode().strip()}"
+
+
+@pytest.mark.parametrize("scheme", ["https", "wss"])
+def test_gateways_of_execnet(front: Front, scheme: str) -> None:
+    """More requests than nginx takes on one connection (1000), and larger items than it takes in one."""
+    group = Group()
+    place = f"{scheme}=localhost:{front.port}//path=/tools/shell"
+    gateway = group.makegateway(f"{place}//ca_file={front.home}/site.pem//token_file={front.home}/token")
+    channel = gateway.remote_exec("while (item := channel.receive()) is not None: channel.send(item)")
+    for number in range(1500):
+        channel.send(number)
+        assert channel.receive(PATIENCE) == number
+    blob = bytes(range(256)) * 50_000
+    for _ in range(3):
+        channel.send(blob)
+    assert all(channel.receive(PATIENCE) == blob for _ in range(3))
+    channel.send(None)
+    channel.waitclose(PATIENCE)
+    group.terminate(PATIENCE)
+    with pytest.raises(OSError, match=r"there is no webshell at this address|the proxy does not reach"):
+        Group().makegateway(place.replace("/tools/shell", "/tools/other") + f"//ca_file={front.home}/site.pem")
