@@ -15,10 +15,12 @@ from textwrap import dedent
 import execnet
 import pytest
 from cli.commands import Wire
+from exec.asking import api_of
 from gateways import alive, ask, echo, eventually, exists, pid_of, site
 from wire import PATIENCE, Server
 
 from webshell.execnet import Group
+from webshell.execnet.socket_line import opened
 from webshell.execnet.web_io import WebIO
 
 
@@ -111,6 +113,37 @@ def test_what_has_ended_is_forgotten_by_the_server(web: Group, gateway: execnet.
     """Or each would be kept, with its session, until the server thinks that nobody comes back."""
     web.terminate(5)
     assert eventually(lambda: forget(server, gateway, "GET", "/status") == 410)
+
+
+def test_case_7_somebody_else_reads_now(web: Group, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest wins; a gateway does not fight for its worker."""
+    monkeypatch.setenv("WEBSHELL_TOKEN", server.token)
+    gateway = web.makegateway(f"ws={site(server)}")
+    channel = echo(gateway)
+    worker = io_of(gateway).worker
+    thief = opened(worker, 0, PATIENCE)
+    with pytest.raises(EOFError, match="somebody else reads now"):
+        channel.receive(PATIENCE)
+    thief.close()
+    worker.kill()
+
+
+def test_somebody_else_writes_too(web: Group, gateway: execnet.Gateway, server: Server) -> None:
+    channel = echo(gateway)
+    channel.send(1)
+    assert channel.receive(PATIENCE) == 1
+    name = io_of(gateway).worker.id
+    assert api_of(server).feed(name, bytes(100_000)).status == 204
+
+    def refused() -> bool:
+        try:
+            channel.send(1)
+        except OSError:
+            return True
+        return False
+
+    assert eventually(refused)
+    io_of(gateway).kill()
 
 
 def test_case_12_a_worker_that_does_not_read(web: Group, spec: str, server: Server) -> None:

@@ -200,7 +200,11 @@ class Sender:
 
     def _accept(self, news: Accepted) -> None:
         self._patience.worked()
-        done = min(news.offset, self._cut_until) - self._accepted
+        if news.offset > self._cut_until:
+            self._over = True
+            self.fail("somebody else writes to the process, too")
+            return
+        done = news.offset - self._accepted
         if done > 0:
             self._accepted += done
             with self._room:

@@ -19,7 +19,7 @@ dead one would else be waited for."""
 class Stream:
     """Standard output or error of a worker; one thread reads it."""
 
-    def __init__(self, worker: Worker, name: str = "out", poll: float = 0.0, idle: float = IDLE_SECONDS) -> None:
+    def __init__(self, worker: Worker, name: str = "out", poll: float = 0.0) -> None:
         """:param name: ``out`` or ``err``, which is for people: behind what the server has dropped it goes on.
 
         :param poll: seconds of a long poll; 0: answers are streams.
@@ -28,7 +28,7 @@ class Stream:
         self._skips = name == "err"
         self._worker = worker
         self._more = f"&stream={name}" * (name != "out") + f"&poll={poll:g}" * bool(poll)
-        self._seconds = idle + poll
+        self._seconds = IDLE_SECONDS + poll
         self._patience = worker.patience()
         self._exchange: Exchange | None = None
         self._answer: HTTPResponse | None = None
