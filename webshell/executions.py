@@ -231,7 +231,7 @@ class Executions:
     def _abandon(self, seat: _Seat) -> None:
         """Nobody came back: what others have read is reason enough to go on."""
         del self._seats[seat.process, seat.stream]
-        seat.process.unmark(seat.stream)
+        seat.process.mark(seat.stream, None)
 
 
 def _parts(name: str) -> tuple[str, int]:

@@ -32,8 +32,8 @@ class Process:
     """A child in its session. It is the child's :class:`webshell.target.Parent`."""
 
     __slots__ = (
-        "_braked", "_cursors", "_flowing", "_intake", "_marks", "_on_exit", "_result", "_typist", "channels", "child",
-        "feed", "line", "name", "now", "number", "remains", "runner", "scrollback", "size", "started",
+        "_braked", "_cursors", "_feed", "_flowing", "_intake", "_marks", "_on_exit", "_result", "_typist", "channels",
+        "child", "line", "name", "now", "number", "remains", "runner", "scrollback", "size", "started",
     )  # fmt: skip
 
     def __init__(
@@ -67,8 +67,8 @@ class Process:
         """The running child; None before it starts and after it has ended."""
         self.remains: Child | None = None
         """The exited child, if it left something running."""
-        self.feed = Feed()  # what is sent by offset
-        self._marks: dict[int, int] = {}  # by stream, offset in it: what readers by offset have acknowledged
+        self._feed: Feed | None = None  # most have none: 0.1 kB
+        self._marks: tuple[tuple[int, int], ...] = ()  # a stream, and what its reader by offset has acknowledged
         self._on_exit = on_exit
         self._result: Exited | None = None
         self._intake = Intake()
@@ -104,7 +104,8 @@ class Process:
         if child is None:
             return
         self._intake.advance(child)  # whether or not the one that it was from is here
-        self.feed.pour(child, self._intake.write)
+        if self._feed is not None:
+            self._feed.pour(child, self._intake.write)
         listeners = tuple(self._cursors)
         counts = {client: self._intake.due(client) for client in {one.client for one in listeners} - {""}}
         for listener in listeners:
@@ -122,7 +123,8 @@ class Process:
         self.child = None
         self._result = Exited(self.number, exit_code, signal, survivors, max(0.0, self.now() - self.started))
         self.channels.end()
-        self.feed.close(WrongState(f"process {self.number} has exited"))
+        if self._feed is not None:
+            self._feed.close(WrongState(f"process {self.number} has exited"))
         for cursor in tuple(self._cursors.values()):
             self._serve(cursor)
         self._settle()
@@ -136,10 +138,7 @@ class Process:
         return self._result is None
 
     def attach(self, listener: Listener, offset: int, *, told_exit: bool = True) -> None:
-        """*listener* wants the output from *offset* on, and if not *told_exit*, to hear of an exit that has been.
-
-        Nothing is delivered before :meth:`resume`.
-        """
+        """*listener* wants the output from *offset* on, from :meth:`resume` on; *told_exit*: it knows of an exit."""
         end = self.scrollback.end
         cursor = Cursor(listener, max(0, min(offset, end)), end)
         cursor.told_exit = told_exit and not self.running
@@ -226,20 +225,22 @@ class Process:
         """How many bytes of *listener*'s input the child has taken."""
         return self._intake.taken(listener.client)
 
+    @property
+    def feed(self) -> Feed:
+        """Its input by offset."""
+        self._feed = self._feed or Feed()
+        return self._feed
+
     def offer(self, offer: Offer) -> None:
         """Input by offset: accept it as there is room, and answer then; raises InputFull and WrongState."""
         child = self.living()
         self.feed.add(offer)
         self.feed.pour(child, self._intake.write)
 
-    def mark(self, stream: int, offset: int) -> None:
-        """A reader by offset has consumed *stream* up to *offset*; nothing behind that is dropped for others' sake."""
-        self._marks[stream] = offset
-        self._settle()
-
-    def unmark(self, stream: int) -> None:
-        """No reader by offset wants *stream* any more."""
-        self._marks.pop(stream, None)
+    def mark(self, stream: int, offset: int | None) -> None:
+        """A reader by offset has consumed *stream* up to *offset*, and wants the rest; None: nobody does any more."""
+        others = tuple(mark for mark in self._marks if mark[0] != stream)
+        self._marks = others if offset is None else (*others, (stream, offset))
         self._settle()
 
     # ---- the brake
@@ -281,7 +282,7 @@ class Process:
         """With keep="all", drop what at least one listener has consumed: it would rather be paused than lose more."""
         if self.scrollback.floor is None:
             return
-        marked = (self.scrollback.place(*mark) for mark in self._marks.items())
+        marked = (self.scrollback.place(*mark) for mark in self._marks)
         consumed = (c.offset if c.listener.window is None else c.acknowledged for c in self._cursors.values())
         self.scrollback.release(min(marked) if self._marks else max(consumed, default=0))
 

@@ -56,7 +56,7 @@ class Session:
         self.closed = False
         self._house = house
         self._attendants: dict[Attendant, None] = {}
-        self._guests: set[object] = set()
+        self._guests: frozenset[object] = frozenset()  # an empty set would be 0.2 kB
         self._queues: dict[str, _Queue] = {}
         self._numbers = 0
         self._remains: list[Child] = []  # of removed processes: they left something running
@@ -92,11 +92,11 @@ class Session:
     def welcome(self, guest: object) -> None:
         """*guest* listens to a process only: it is not told of, but the session does not end while it is here."""
         self._stay()
-        self._guests.add(guest)
+        self._guests |= {guest}
 
     def dismiss(self, guest: object) -> None:
         """*guest* has left."""
-        self._guests.discard(guest)
+        self._guests -= {guest}
         self.leave()
 
     @property
