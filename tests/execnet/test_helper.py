@@ -225,3 +225,28 @@ def test_install(there: Server) -> None:
         check=False,
     )
     assert (done.stdout, done.stderr, done.returncode) == (f"{there.pid}\n", "", 0)
+
+
+@pytest.mark.parametrize("transport", ["http", "ws"])
+def test_case_23_pytest_xdist_with_gateways_of_ours(there: Server, tmp_path: Path, transport: str) -> None:
+    """With ``install`` xdist takes a spec as it is; its tests are brought there."""
+    need_module("xdist")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "test_it.py").write_text(TESTS.replace('"server"', repr(str(tmp_path / "server"))))
+    (project / "conftest.py").write_text("from webshell.execnet import install\ninstall()\n")
+    (project / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "server").write_text(str(there.pid))
+    place = f"2*{transport}={site(there)}//chdir={tmp_path}/far//python={sys.executable}//env:PYTHONPATH="
+    command = [sys.executable, "-m", "pytest", "-q", "-d", "--tx", place, "-p", "no:cacheprovider", "-v"]
+    done = subprocess.run(
+        [*command, "--rsyncdir", str(project), str(project)],
+        cwd=project,
+        env=environment(there),
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        check=False,
+    )
+    assert "1 failed, 5 passed" in done.stdout, done.stdout + done.stderr
+    assert there.token not in done.stdout + done.stderr
