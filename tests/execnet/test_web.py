@@ -29,7 +29,12 @@ def test_case_1_over_tls(scheme: str, tmp_path: Path, web: Group, monkeypatch: p
             channel.send(item)
             assert channel.receive(PATIENCE) == item
         blobs = [bytes([number]) * 100_000 for number in range(200)]
-        sending = threading.Thread(target=lambda: [channel.send(blob) for blob in blobs])
+
+        def send() -> None:
+            for blob in blobs:
+                channel.send(blob)
+
+        sending = threading.Thread(target=send)
         sending.start()  # at once with what comes back, by the same TLS
         assert all(channel.receive(PATIENCE) == blob for blob in blobs)
         sending.join()
