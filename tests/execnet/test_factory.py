@@ -158,12 +158,43 @@ def test_case_26_one_that_is_stopped_does_not_stop_the_others(service: Service, 
     sending.join(PATIENCE)
 
 
+def test_through_a_gateway_of_the_service_and_by_ssh_through_another(
+    service: Service, sshd: Sshd, group: Group
+) -> None:
+    before = sshd.connections()
+    group.setlocalfactory(service.port, str(service.token_file))
+    group.makegateway(f"{sshd.spec}//id=box")
+    behind = group.makegateway("popen//via=box")
+    assert ask(behind, "channel.send(1)") == 1
+    assert sshd.connections() - before == 1
+    # with via= it is ssh there that connects, not the service
+    assert ask(group.makegateway(f"{sshd.spec}//via=box"), "channel.send(2)") == 2
+    assert sshd.connections() - before == 2
+    group.terminate(timeout=5)
+
+
 def test_large_items_arrive_both_ways(service: Service, sshd: Sshd, group: Group) -> None:
     group.setlocalfactory(service.port, str(service.token_file))
     channel = group.makegateway(sshd.spec).remote_exec("while True: channel.send(channel.receive())")
     item = os.urandom(5_000_000)
     channel.send(item)
     assert channel.receive(PATIENCE) == item
+
+
+def test_standard_error_of_an_interpreter_is_the_programs(
+    service: Service, sshd: Sshd, group: Group, capfd: pytest.CaptureFixture[str]
+) -> None:
+    group.setlocalfactory(service.port, str(service.token_file))
+    channel = group.makegateway(sshd.spec).remote_exec("import sys; print('from afar \u20ac', file=sys.stderr)")
+    channel.waitclose(PATIENCE)
+    said = ""
+
+    def arrived() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return "from afar \u20ac\n" in said
+
+    assert eventually(arrived)
 
 
 def test_an_unreachable_host_and_no_python_are_errors_here(service: Service, sshd: Sshd, group: Group) -> None:

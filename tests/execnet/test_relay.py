@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import queue
 import signal
@@ -17,7 +18,7 @@ from execnet.gateway_base import Channel
 
 from webshell.child.relay import WINDOW
 from webshell.child.relay_ends import PIECE, TAIL_BYTES
-from webshell.execnet.relays import open_relay
+from webshell.execnet.relays import CHILD, open_relay
 
 PATIENCE = 20.0
 """Seconds for what takes less than three."""
@@ -35,8 +36,9 @@ def master() -> Iterator[execnet.Gateway]:
 class Far:
     """A relay's channel, and what has come over it."""
 
-    def __init__(self, master: execnet.Gateway, source: str) -> None:
-        self.channel: Channel = open_relay(master, {"run": [sys.executable, "-c", source]})
+    def __init__(self, master: execnet.Gateway, source: str, *, errors: bool = False) -> None:
+        request = {"run": [sys.executable, "-c", source], "errors": errors}
+        self.channel: Channel = open_relay(master, request)
         self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.channel.setcallback(self._items.put, endmarker=END)
         kind, self.pid = self.next()
@@ -156,6 +158,25 @@ def test_the_master_ends_and_nothing_is_left(master: execnet.Gateway) -> None:
     far = Far(master, "import time; time.sleep(600)")
     master.exit()
     assert far.ends()
+
+
+def test_standard_error_comes_if_it_is_wanted_within_the_same_credit(master: execnet.Gateway) -> None:
+    far = Far(master, f"import os\nfor _ in range(64): os.write(2, bytes({PIECE}))", errors=True)
+    received = 0
+    while received < WINDOW:
+        kind, data = far.next()
+        assert kind == "err"
+        received += len(data)
+    assert received <= WINDOW + PIECE
+    far.channel.send(64 * PIECE)
+    *rest, exited = far.until(lambda item: isinstance(item, tuple) and item[0] == "exit")
+    assert received + sum(len(item[1]) for item in rest if item is not None) == 64 * PIECE
+    assert exited == ("exit", 0, "\0" * TAIL_BYTES)
+
+
+def test_the_source_is_understood_by_python_3_8() -> None:
+    for name in ("relay", "relay_ends"):
+        ast.parse((CHILD / f"{name}.py").read_text("utf-8"), feature_version=(3, 8))
 
 
 def test_a_request_that_means_nothing(master: execnet.Gateway) -> None:

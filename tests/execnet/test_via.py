@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 import execnet
 import pytest
+from execnet.gateway_socket import start_via
 
 from webshell.execnet.channel_io import FEW, WINDOW, ChannelIO
 from webshell.execnet.group import Group
@@ -130,6 +132,25 @@ def test_terminating_the_group_ends_every_process_and_thread(group: execnet.Grou
     group.terminate(timeout=2)
     assert not any(map(exists, pids))
     assert eventually(lambda: not [t for t in threading.enumerate() if t.name.startswith("webshell:")])
+
+
+def test_terminating_a_group_whose_master_is_stopped(group: execnet.Group, master: execnet.Gateway) -> None:
+    pids = [pid_of(gateway) for gateway in (master, group.makegateway("popen//via=master"))]
+    stop(master)
+    group.terminate(timeout=0.5)
+    assert eventually(lambda: not any(map(exists, pids)))
+
+
+def test_case_24_a_socket_server_that_another_gateway_reaches(group: execnet.Group, master: execnet.Gateway) -> None:
+    """execnet itself refuses ``socket=`` together with ``via=``."""
+    host, port = start_via(group.makegateway("popen//id=server"), ("127.0.0.1", 0))
+    gateway = group.makegateway(f"socket={host}:{port}//via=master")
+    assert ask(gateway, "channel.send(3)") == 3
+    gateway.exit()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(NotStarted, match=rf"socket=127\.0\.0\.1:{port}, via master\): Connection refused"):
+        group.makegateway(f"socket=127.0.0.1:{port}//via=master")
 
 
 def test_what_a_spec_says_holds_behind_another_gateway(
@@ -281,6 +302,32 @@ def test_small_items_to_one_that_is_stopped_are_not_heaped_up(group: execnet.Gro
     assert channel.receive(PATIENCE) == "all"
     sending.join(PATIENCE)
     assert sent == 30_000
+
+
+@pytest.mark.parametrize("which", ["master", "stopped"])
+def test_whoever_waits_is_told_of_the_end(group: execnet.Group, master: execnet.Gateway, which: str) -> None:
+    gateway = group.makegateway("popen//via=master//id=stopped")
+    channel = gateway.remote_exec("channel.receive()")
+    pids = {"master": pid_of(master), "stopped": stop(gateway)}
+    told = []
+
+    def send() -> None:
+        try:
+            while True:
+                channel.send(b"x" * 100_000)
+        except OSError as error:
+            told.append(str(error.__cause__ or error))
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    io = gateway._io
+    assert isinstance(io, ChannelIO)
+    assert eventually(lambda: len(io._waiting) > 0)
+    os.kill(pids[which], signal.SIGKILL)
+    sending.join(PATIENCE)
+    assert not sending.is_alive()
+    assert len(told) == 1
+    os.kill(pids["stopped"], signal.SIGCONT) if which == "master" else None
 
 
 def test_case_26_output_that_nobody_takes_is_bounded(group: execnet.Group, master: execnet.Gateway) -> None:

@@ -1,14 +1,15 @@
 """One process or connection beside a far interpreter, its bytes relayed over a channel of execnet, within credit.
 
-``webshell/execnet/via.py`` sends this source through a gateway, behind that of ``relay_ends.py``, so both need the
-standard library of Python 3.8 only.
-The execution ends at once and leaves threads behind: it occupies neither the interpreter's main thread nor, whatever
-the process does, its receiver thread, so one process that is stopped holds up no other.
+``webshell/execnet/relays.py`` sends this source through a gateway, behind that of ``relay_ends.py``, so both need the
+standard library of Python 3.8 only. The execution ends at once and leaves threads behind: it occupies neither the
+interpreter's main thread nor, whatever the process does, its receiver thread, so one process that is stopped holds up
+no other.
 
 What goes over the channel: from here ``("started", pid)`` or ``("failed", errno, text, resolving)`` first, then
-``bytes`` of output, ``None`` for its end, ``("exit", status, tail of standard error)`` and the channel's end. From
-there ``bytes`` of input, ``None`` for its end, ``"kill"``. An ``int``, both ways: so many bytes more may be sent, after
-the :data:`WINDOW` that may be without asking.
+``bytes`` of output, ``None`` for its end, ``("exit", status, tail of standard error)`` and the channel's end; in
+between, if the request wants ``errors``, ``("err", bytes)`` of standard error. From there ``bytes`` of input, ``None``
+for its end, ``"kill"``. An ``int``, both ways: so many bytes more may be sent, after the :data:`WINDOW` that may be
+without asking.
 """
 
 from __future__ import annotations
@@ -49,10 +50,14 @@ class Relay:
         self._gone = False
         self._abandoned = threading.Event()
 
-    def start(self) -> None:
-        """Tell that it has begun, and begin."""
+    def start(self, errors: bool) -> None:
+        """Tell that it has begun, and begin.
+
+        :param errors: standard error is wanted, too.
+        """
         atexit.register(self._leave)
         self._say(("started", self._end.pid))
+        self._end.listen(self._pass_error if errors else None)
         # all of them now: an interpreter that ends starts no thread any more
         for task in (self._feed, self._forward, self._conclude, self._guard):
             threading.Thread(target=task, daemon=True).start()
@@ -64,7 +69,7 @@ class Relay:
         if isinstance(item, int):
             with self._room:
                 self._credit += item
-                self._room.notify()
+                self._room.notify_all()
         elif item == "kill":
             self._end.kill()
             self._unheard()
@@ -79,7 +84,7 @@ class Relay:
         """Nobody asks for the rest of the output, which must not hold up the end."""
         with self._room:
             self._gone = True
-            self._room.notify()
+            self._room.notify_all()
 
     # threads
 
@@ -108,10 +113,7 @@ class Relay:
     def _forward(self) -> None:
         """Output, from the end to the channel; when nobody is there, to nowhere, so that the end can finish."""
         while True:
-            with self._room:
-                while self._credit <= 0 and not self._gone:
-                    self._room.wait()
-                size = min(self._credit, PIECE) if not self._gone else PIECE
+            size = min(self._wait_for_credit(), PIECE)
             self._reading_since = time.monotonic()
             data = self._end.read(size)
             self._reading_since = None
@@ -122,6 +124,20 @@ class Relay:
             self._say(data)
         self._say(None)
         self._read_all.set()
+
+    def _pass_error(self, data: bytes) -> None:
+        """Standard error, as output."""
+        self._wait_for_credit()
+        with self._room:
+            self._credit -= len(data)
+        self._say(("err", data))
+
+    def _wait_for_credit(self) -> int:
+        """How much may be sent, as soon as that is something; when nobody is there, anything."""
+        with self._room:
+            while self._credit <= 0 and not self._gone:
+                self._room.wait()
+            return self._credit if not self._gone else PIECE
 
     def _conclude(self) -> None:
         """The end's end, told after its last output."""
@@ -162,7 +178,7 @@ class Relay:
 def serve(channel: Any) -> None:
     """Answer the request on *channel* with a new channel, which is the relay's.
 
-    The request: ``{"run": argv}``, ``{"connect": [host, port]}`` or ``{"connect": path of a socket}``.
+    The request: ``{"run": argv}``, ``{"connect": [host, port]}`` or ``{"connect": path of a socket}``; and ``errors``.
     """
     request = channel.receive()
     own = channel.gateway.newchannel()
@@ -185,7 +201,7 @@ def begin(channel: Any, request: dict[str, Any]) -> None:
     except Exception as error:
         channel.close(f"{type(error).__name__}: {error}")
     else:
-        Relay(channel, end).start()
+        Relay(channel, end).start(request.get("errors", False))
 
 
 if __name__ == "__channelexec__":

@@ -12,7 +12,10 @@ import struct
 import subprocess
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PIECE = 1 << 16
 """Bytes of one message, at most: what has to wait behind it waits for no more than that."""
@@ -48,7 +51,14 @@ class Process:
         )
         self.pid = self._child.pid
         self._tail = b""
-        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener: threading.Thread | None = None
+
+    def listen(self, show: Callable[[bytes], None] | None) -> None:
+        """Take note of its standard error.
+
+        :param show: is called with all of it, in a thread of ours; None: it goes where it would have gone by itself.
+        """
+        self._listener = threading.Thread(target=self._listen, args=(show or _say,), daemon=True)
         self._listener.start()
 
     def read(self, size: int) -> bytes:
@@ -89,7 +99,8 @@ class Process:
 
     def result(self) -> tuple[int | None, str]:
         """Its status, negative for a signal, and the last of what it said to standard error."""
-        self._listener.join(LISTENING)
+        if self._listener is not None:
+            self._listener.join(LISTENING)
         return self._child.returncode, self._tail.decode("utf-8", "replace")
 
     def close(self) -> None:
@@ -97,7 +108,7 @@ class Process:
         assert self._child.stdout is not None
         self._child.stdout.close()
 
-    def _listen(self) -> None:
+    def _listen(self, show: Callable[[bytes], None]) -> None:
         assert self._child.stderr is not None
         with self._child.stderr as pipe:
             while True:
@@ -105,10 +116,14 @@ class Process:
                 if not data:
                     return
                 self._tail = (self._tail + data)[-TAIL_BYTES:]
-                try:
-                    os.write(2, data)  # where it would have gone by itself
-                except OSError:
-                    pass
+                show(data)
+
+
+def _say(data: bytes) -> None:
+    try:
+        os.write(2, data)
+    except OSError:
+        pass  # there is none
 
 
 class Connection:
@@ -135,6 +150,9 @@ class Connection:
         self._killed = False
         self._open = {"in", "out"}
         self._ended = threading.Event()
+
+    def listen(self, show: Callable[[bytes], None] | None) -> None:
+        """A connection has no standard error."""
 
     def read(self, size: int) -> bytes:
         """What arrives; empty at its end."""

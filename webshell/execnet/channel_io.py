@@ -6,15 +6,16 @@ channel that is collected there sends its end) can meet a lock, and credit and `
 
 from __future__ import annotations
 
+import codecs
 import queue
-import signal
-import socket
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from execnet.gateway_base import ExecModel
+
+from webshell.execnet.errors import show
+from webshell.execnet.far_end import Line, ending, started
 
 WINDOW = 1 << 20
 """Bytes, each way, that may be sent before the other side has handed them on; as in ``child/relay.py``."""
@@ -38,30 +39,13 @@ _END = None
 _GONE = object()
 
 
-class Line(Protocol):
-    """As much of a channel of execnet as is needed.
-
-    :ivar gateway: which it is a channel of.
-    """
-
-    gateway: Any
-
-    def send(self, item: object) -> None:
-        """Send it; this may wait, but for nobody but the next."""
-
-    def receive(self) -> Any:
-        """The next item."""
-
-    def setcallback(self, callback: Callable[[Any], Any], endmarker: object) -> None:
-        """Have it called with each further item, and once with *endmarker*."""
-
-
 class ChannelIO:
     """What ``execnet.Gateway`` reads and writes.
 
     :ivar name: for messages: what it is that the bytes come from.
     :ivar status: with which the process ended; negative for a signal, None: not known, or it has not.
     :ivar tail: the last that it said to its standard error.
+    :ivar loud: what comes of its standard error goes to ours.
     """
 
     remoteaddress: str
@@ -78,9 +62,11 @@ class ChannelIO:
         self.name = name
         self.status: int | None = None
         self.tail = ""
+        self.loud = False
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._channel = channel
         # a connection has no exit of which there could be news
-        self._exiting = EXITING if _started(channel.receive(), name) else 0.0
+        self._exiting = EXITING if started(channel.receive(), name) else 0.0
         self._mailbox: queue.SimpleQueue[tuple[str, Any, threading.Event | None]] = queue.SimpleQueue()
         self._waiting: deque[tuple[memoryview | None, threading.Event | None]] = deque()
         self._arrived: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -182,6 +168,10 @@ class ChannelIO:
                 self._arrived.put(item)
         elif isinstance(item, int):
             self._leave("room", item)
+        elif item[0] == "err":
+            if self.loud:
+                show(self._decoder.decode(item[1]))
+            self._leave("credit", len(item[1]))
         elif item[0] == "lost":
             self._finish(f"{self.name} is lost: {item[1]}")
         else:
@@ -271,26 +261,3 @@ class ChannelIO:
         for done in waiting:
             if done is not None:
                 done.set()
-
-
-def ending(status: int | None) -> str:
-    """How a process ended, in words."""
-    if status is None:
-        return "ended"
-    if status < 0:
-        try:
-            return f"was ended by {signal.Signals(-status).name}"
-        except ValueError:
-            return f"was ended by signal {-status}"
-    return f"exited with status {status}"
-
-
-def _started(answer: Any, name: str) -> int:
-    """The process's id; 0: it is a connection."""
-    kind, *rest = answer
-    if kind == "started":
-        return int(rest[0])
-    number, text, resolving = rest
-    if resolving:
-        raise socket.gaierror(number, f"{name}: {text}")
-    raise OSError(number, f"{name}: {text}")

@@ -44,16 +44,17 @@ class Errors:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         try:
             while True:
-                _show(decoder.decode(self._stream.receive()))
+                show(decoder.decode(self._stream.receive()))
         except FAILURES:
-            _show(decoder.decode(b"", final=True))
+            show(decoder.decode(b"", final=True))
         self._stream.release()
         self._output_ended.wait()
         if self._worker.exit is not None:
             self._worker.forget()
 
 
-def _show(text: str) -> None:
+def show(text: str) -> None:
+    """Say it to our standard error, if there is one."""
     try:
         sys.stderr.write(text)
         sys.stderr.flush()

@@ -48,7 +48,7 @@ class SshHost:
         :raises NotStarted: there is no Python.
         """
         # a shell, as ssh has it, reads the command line; it need not be that user's
-        request = {"run": ["/bin/sh", "-c", ssh_args(spec)[-1]]}
+        request = {"run": ["/bin/sh", "-c", ssh_args(spec)[-1]], "errors": True}
         with self._turn:
             if HOST in self._group and self._group[HOST].hasreceiver():
                 try:

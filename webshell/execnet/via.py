@@ -13,7 +13,8 @@ from execnet import Gateway, Group, HostNotFound, RemoteError, XSpec
 from execnet.gateway_base import ExecModel
 from execnet.gateway_bootstrap import sendexec
 
-from webshell.execnet.channel_io import ChannelIO, Line, ending
+from webshell.execnet.channel_io import ChannelIO
+from webshell.execnet.far_end import Line, ending
 from webshell.execnet.relays import kind_of, master_of, open_relay
 from webshell.execnet.sources import for_pipes, for_socket
 from webshell.execnet.start import configure
@@ -38,6 +39,7 @@ class ChannelGateway(Gateway):
         name_it(spec, group)
         io = channel_io(channel, spec, group.execmodel)
         answered(io, spec)
+        io.loud = True
         super().__init__(io, spec)
         group._register(self)
         try:
