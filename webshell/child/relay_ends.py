@@ -189,7 +189,7 @@ class Connection:
         """End it both ways, whatever has arrived; the other side learns of it at once, by a reset."""
         self._killed = True
         try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         except OSError:
             pass  # it was gone
         self._shut(socket.SHUT_RDWR)
