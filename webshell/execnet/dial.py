@@ -27,6 +27,21 @@ Road = Callable[[tuple[str, int] | str], socket.socket]
 """Makes connections to a host and a port, or to the path of a socket, from elsewhere: :mod:`webshell.execnet.reach`."""
 
 
+def tcp(host: str, port: int) -> socket.socket:
+    """A connection, made from here.
+
+    :raises OSError: there is none.
+    """
+    wire = socket.create_connection((host, port), CONNECT_SECONDS)
+    # without it a small message waits 40 ms for the answer to the last one
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):
+            wire.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return wire
+
+
 class Dialer:
     """Opens connections to one server.
 
@@ -76,16 +91,9 @@ class Dialer:
                     wire.close()
                     raise
                 return wire
-            wire = socket.create_connection((address.host, address.port), CONNECT_SECONDS)
+            return tcp(address.host, address.port)
         except OSError as error:
             self._explain(error)
-        # without it a small message waits 40 ms for the answer to the last one
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in KEEPALIVE.items():
-            if hasattr(socket, name):
-                wire.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-        return wire
 
     def _explain(self, error: OSError) -> NoReturn:
         where = self.address.socket or self.address.site

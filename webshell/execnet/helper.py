@@ -17,7 +17,6 @@ from typing import NoReturn
 from execnet import XSpec
 from execnet.gateway_base import get_execmodel
 
-from webshell.execnet.dial import Dialer
 from webshell.execnet.exchange import FAILURES
 from webshell.execnet.spec import TRANSPORTS, read_spec, scheme_of
 from webshell.execnet.web_io import WebIO
@@ -74,7 +73,7 @@ def _started(words: Sequence[str]) -> WebIO:
         wanted = replace(wanted, grace=GRACE_SECONDS)
     if wanted.cwd == ".":
         wanted = replace(wanted, cwd=os.getcwd())
-    worker = Worker(Dialer(wanted.address, wanted.trust, wanted.token), wanted)
+    worker = Worker(wanted.dialer(), wanted)
     return WebIO(worker, wanted, get_execmodel("thread"))
 
 

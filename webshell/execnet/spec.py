@@ -13,6 +13,8 @@ from webshell.cli.address import Address, parse_address
 from webshell.cli.tokens import find_token
 from webshell.cli.trouble import Asked
 from webshell.cli.trust import Trust, check_clear, pins
+from webshell.execnet.dial import Dialer, Road
+from webshell.execnet.web_proxy import Proxy, find_proxy
 
 TRANSPORTS = {"http": "http", "https": "http", "ws": "ws", "wss": "ws"}
 """The keys that make a spec ours, and what carries the bytes then."""
@@ -32,6 +34,7 @@ class Wanted:
     :ivar token: empty: there is none. Its text is in no ``repr``.
     :ivar python: what starts the interpreter, as a shell would read it; empty: as the server likes.
     :ivar cwd: a folder there in which it starts; empty: as the server likes.
+    :ivar proxy: through which the server is reached; None: it is without.
     :ivar poll: seconds of a long poll; 0: answers are streams.
     :ivar patience: seconds for a lost connection to come back.
     :ivar grace: seconds that the process outlives us; None: as the server likes.
@@ -44,9 +47,19 @@ class Wanted:
     python: str
     name: str
     cwd: str
+    proxy: Proxy | None
     poll: float
     patience: float
     grace: float | None
+
+    def dialer(self, road: Road | None = None) -> Dialer:
+        """Who opens connections to the server.
+
+        :param road: makes them; None: they are made from here.
+        """
+        if road is None and self.proxy is not None:
+            road = self.proxy.road
+        return Dialer(self.address, self.trust, self.token, road)
 
 
 class _Secret(str):
@@ -91,6 +104,7 @@ def read_spec(spec: XSpec, environment: Mapping[str, str] = os.environ) -> Wante
             python,
             spec.id or "",
             _text(spec, "cwd"),
+            find_proxy(address, _text(spec, "proxy"), environment) if not spec.via else None,
             _number(spec, "poll", 0.0, LONGEST_POLL),
             _number(spec, "patience", PATIENCE_SECONDS),
             _number(spec, "grace", 0.0) if spec.grace is not None else None,

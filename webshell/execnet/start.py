@@ -9,7 +9,6 @@ from functools import partial
 from execnet import Gateway, Group, XSpec
 from execnet.gateway_bootstrap import sendexec
 
-from webshell.execnet.dial import Dialer
 from webshell.execnet.reach import reach
 from webshell.execnet.relays import master_of
 from webshell.execnet.sources import for_pipes
@@ -39,7 +38,7 @@ def over_web(group: Group, spec: XSpec) -> Gateway:
     wanted = read_spec(spec)
     road = partial(reach, master_of(group, spec)) if spec.via else None
     try:
-        worker = Worker(Dialer(wanted.address, wanted.trust, wanted.token, road), wanted)
+        worker = Worker(wanted.dialer(road), wanted)
     except Gone as error:
         raise NotStarted(str(error)) from None
     io = WebIO(worker, wanted, group.execmodel)
