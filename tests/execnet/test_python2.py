@@ -234,7 +234,14 @@ def test_ends(jython: execnet.Gateway) -> None:
     assert "cannot send to <Channel id=" in channel.receive(PATIENCE)
 
 
+def until_idle(gateway: execnet.Gateway) -> None:
+    """What other channels executed has ended, or the test's time is over."""
+    while gateway.remote_status().numexecuting:
+        pass
+
+
 def test_what_runs_is_counted(jython: execnet.Gateway) -> None:
+    until_idle(jython)
     channel = jython.remote_exec("channel.receive()")
     status = jython.remote_status()
     assert (status.numexecuting, status.execmodel) == (1, "thread")
@@ -243,13 +250,7 @@ def test_what_runs_is_counted(jython: execnet.Gateway) -> None:
     assert jython.remote_status().numexecuting == 0
     channel = jython.remote_exec("channel.receive()")
     channel.close()  # and what waits on it ends
-    channel = jython.remote_exec("""
-        import time
-        while len(channel.gateway._executing) > 1:
-            time.sleep(0.01)
-        channel.send(1)
-    """)
-    assert channel.receive(PATIENCE) == 1
+    until_idle(jython)
 
 
 def test_callbacks_there(jython: execnet.Gateway) -> None:
