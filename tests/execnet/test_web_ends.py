@@ -278,6 +278,8 @@ def test_case_17_a_kill_does_not_hang_where_nobody_answers(
         address = worker.dialer.address
         monkeypatch.setattr(worker.dialer, "address", type(address)(False, "127.0.0.1", silent.getsockname()[1]))
         io_of(gateway).kill()
+        gateway.join(PATIENCE)
+        assert not gateway.hasreceiver()
         monkeypatch.undo()
     io_of(gateway).kill()
     assert io_of(gateway).wait() == -9

@@ -89,6 +89,10 @@ class Conversation:
 
     def release(self) -> None:
         """Nobody will ask any more."""
+        self.abandon()
+
+    def abandon(self) -> None:
+        """There will be no more bytes; who waits for them is woken."""
         self._end(Gone("it was closed here"))
         line = self._line
         if line is not None:

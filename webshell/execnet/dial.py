@@ -27,12 +27,12 @@ Road = Callable[[tuple[str, int] | str], socket.socket]
 """Makes connections to a host and a port, or to the path of a socket, from elsewhere: :mod:`webshell.execnet.reach`."""
 
 
-def tcp(host: str, port: int) -> socket.socket:
+def tcp(host: str, port: int, seconds: float) -> socket.socket:
     """A connection, made from here.
 
     :raises OSError: there is none.
     """
-    wire = socket.create_connection((host, port), CONNECT_SECONDS)
+    wire = socket.create_connection((host, port), seconds)
     # without it a small message waits 40 ms for the answer to the last one
     wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -60,38 +60,40 @@ class Dialer:
         """What proves who we are."""
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
-    def dial(self) -> Wire:
+    def dial(self, seconds: float) -> Wire:
         """A connection. Time-outs are the caller's.
 
+        :param seconds: for TCP and TLS, each; not more than :data:`CONNECT_SECONDS`.
         :raises OSError: there is none; its text says why.
         :raises Gone: there will be none, as the gateway that it was to be made through has ended.
         :raises execnet.HostNotFound: there is no such machine.
         """
-        wire = self._plain()
+        seconds = min(seconds, CONNECT_SECONDS)
+        wire = self._plain(seconds)
         if not self.address.secure:
             return wire
         try:
-            wire.settimeout(CONNECT_SECONDS)
-            return self._secured(wire)
+            wire.settimeout(seconds)
+            return self._secured(wire, seconds)
         except BaseException:
             wire.close()
             raise
 
-    def _plain(self) -> socket.socket:
+    def _plain(self, seconds: float) -> socket.socket:
         address = self.address
         try:
             if self._road is not None:
                 return self._road(address.socket or (address.host, address.port))
             if address.socket:
                 wire = socket.socket(socket.AF_UNIX)
-                wire.settimeout(CONNECT_SECONDS)
+                wire.settimeout(seconds)
                 try:
                     wire.connect(address.socket)
                 except BaseException:
                     wire.close()
                     raise
                 return wire
-            return tcp(address.host, address.port)
+            return tcp(address.host, address.port, seconds)
         except OSError as error:
             self._explain(error)
 
@@ -107,10 +109,10 @@ class Dialer:
 
     # ---- TLS
 
-    def _secured(self, wire: socket.socket) -> Secure:
+    def _secured(self, wire: socket.socket, seconds: float) -> Secure:
         try:
             if self._context is None:
-                self._context = self._made_context()
+                self._context = self._made_context(seconds)
             secure = Secure(wire, self._context, self.address.host)
         except ssl.SSLCertVerificationError as error:
             if "mismatch" in error.verify_message or "doesn't match" in error.verify_message:
@@ -131,7 +133,7 @@ class Dialer:
             raise Untrusted("the server's certificate is not trusted: it is not the one that pin= names")
         return secure
 
-    def _made_context(self) -> ssl.SSLContext:
+    def _made_context(self, seconds: float) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         authorities = self._trust.authorities
         if authorities:
@@ -143,7 +145,7 @@ class Dialer:
                 raise ValueError(f"{authorities}: the certificates cannot be read: {error.strerror}") from None
         elif self._trust.pins:
             # who has the pin vouches for the certificate; that it is for this host is verified like all else
-            certificate = self._shown_certificate()
+            certificate = self._shown_certificate(seconds)
             if _pin(certificate) not in self._trust.pins:
                 raise Untrusted("the server's certificate is not trusted: it is not the one that pin= names")
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -152,12 +154,12 @@ class Dialer:
             context.load_default_certs()
         return context
 
-    def _shown_certificate(self) -> bytes:
+    def _shown_certificate(self, seconds: float) -> bytes:
         """What the server shows to anybody; nothing is said to it."""
         unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         unverified.check_hostname = False
         unverified.verify_mode = ssl.CERT_NONE
-        wire = self._plain()
+        wire = self._plain(seconds)
         try:
             return Secure(wire, unverified, self.address.host).certificate
         finally:

@@ -33,7 +33,7 @@ class Errors:
         """The output has ended, or nobody reads it any more; does not wait."""
         self._output_ended.set()
         if self._worker.exit is None:
-            self._stream.close()
+            self._stream.abandon()
 
     def finish(self) -> None:
         """Wait a moment for the last."""

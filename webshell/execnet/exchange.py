@@ -61,7 +61,7 @@ class Exchange:
         :raises execnet.HostNotFound: there is no such machine.
         """
         self._dialer = dialer
-        self._wire = dialer.dial()
+        self._wire = dialer.dial(seconds)
         self._wire.settimeout(seconds)
         self._file = _Kept(_Raw(self._wire), BUFFER_BYTES)
         common = {"Host": dialer.address.site, "User-Agent": f"webshell-execnet/{__version__}", **dialer.headers()}

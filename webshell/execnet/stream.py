@@ -95,8 +95,8 @@ class Stream:
         if exchange is not None:
             exchange.close()
 
-    def close(self) -> None:
-        """It will not be read any more; who reads is woken."""
+    def abandon(self) -> None:
+        """There will be no more bytes; who waits for them is woken."""
         self._closed = True
         exchange = self._exchange
         if exchange is not None:

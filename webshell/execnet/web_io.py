@@ -29,6 +29,9 @@ class Incoming(Protocol):
         :raises Gone: there will be none; its text says why. All of ``FAILURES`` may be raised.
         """
 
+    def abandon(self) -> None:
+        """There will be no more bytes; who waits for them is woken."""
+
     def release(self) -> None:
         """Nobody will ask any more."""
 
@@ -102,8 +105,10 @@ class WebIO:
 
     def kill(self) -> None:
         """End the process and what it has started, at once. A lost connection is not waited for any more."""
-        self.worker.kill()
+        heard = self.worker.kill()
         self.worker.over.set()
+        if not heard:
+            self._incoming.abandon()
 
     # ---- what the start does
 

@@ -13,7 +13,7 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 from webshell.cli.address import Address
 from webshell.cli.trouble import Asked
 from webshell.cli.trust import stays_here
-from webshell.execnet.dial import tcp
+from webshell.execnet.dial import CONNECT_SECONDS, tcp
 from webshell.execnet.trouble import Refused
 
 PORT = 8080
@@ -54,7 +54,7 @@ class Proxy:
         """
         assert not isinstance(place, str)  # unix sockets are not asked for
         try:
-            wire = tcp(self.host, self.port)
+            wire = tcp(self.host, self.port, CONNECT_SECONDS)
         except OSError as error:
             raise Refused(f"{self} cannot be reached: {error.strerror or error}") from None
         try:

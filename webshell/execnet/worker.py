@@ -18,8 +18,8 @@ from webshell.execnet.trouble import PASSING, Gone, Refused, refusal
 START_SECONDS = 60.0
 """For the answer to a start: the machine may be busy, and the interpreter far away."""
 
-KILL_SECONDS = 5.0
-"""For the answer to a kill: execnet waits for it without limit."""
+KILL_SECONDS = 3.0
+"""For a connection and for the answer to a kill: execnet waits for it without limit."""
 
 TAIL_LINES = 20
 """Of standard error, in a message."""
@@ -137,9 +137,9 @@ class Worker:
         finally:
             exchange.close()
 
-    def kill(self) -> None:
-        """End it at once, and all that it started; nobody is told if that fails."""
-        self._say("DELETE", f"{self.path}?signal=KILL")
+    def kill(self) -> bool:
+        """End it at once, and all that it started. Returns whether the server has heard that."""
+        return self._say("DELETE", f"{self.path}?signal=KILL")
 
     def interrupt(self) -> None:
         """As Ctrl-C does."""
@@ -162,15 +162,16 @@ class Worker:
         except (*FAILURES, ValueError, LookupError, TypeError, AttributeError):
             return self.exit, ""
 
-    def _say(self, method: str, path: str, body: bytes = b"") -> None:
+    def _say(self, method: str, path: str, body: bytes = b"") -> bool:
         try:
             exchange = Exchange(self.dialer, KILL_SECONDS)
         except FAILURES:
-            return
+            return False
         try:
             exchange.ask(method, path, body)
             exchange.answer(method)
         except FAILURES:
-            pass
+            return False
         finally:
             exchange.close()
+        return True
