@@ -47,6 +47,18 @@ def test_a_process_with_a_terminal(arrive: Arrive, server: Server) -> None:
         api.ask("DELETE", f"exec/{name}")
 
 
+def test_who_has_to_log_in_first_gets_there(arrive: Arrive, server: Server) -> None:
+    api = api_of(server)
+    name = api.popen("cat", name="a patient cat")
+    visitor = arrive()
+    visitor.page.goto(f"{server.url}exec/{name}")
+    visitor.page.get_by_label("Login token").fill(server.token)
+    visitor.presses("Enter")
+    expect(visitor.blocks.filter(has_text="a patient cat")).to_be_visible()
+    assert visitor.page.url == f"{server.url}#s={name.partition('.')[0]}"
+    api.ask("DELETE", f"exec/{name}")
+
+
 def test_a_browser_does_not_settle_in_a_programs_session(arrive: Arrive, server: Server) -> None:
     api = api_of(server)
     name = api.popen("cat")

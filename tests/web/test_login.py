@@ -46,7 +46,7 @@ def users() -> World:
 def test_the_login_page(world: World) -> None:
     answer = world.ask("/login", *HTML)
     assert (answer.status, answer.get("content-type")) == (200, "text/html; charset=utf-8")
-    assert answer.body.startswith(b"<form></form><style nonce=")
+    assert answer.body.startswith(b"<form action=login></form><style nonce=")
     nonce = answer.body.partition(b"nonce=")[2].rstrip(b">").decode()
     assert f"'nonce-{nonce}'" in answer.get("content-security-policy")
     assert nonce not in world.ask("/login", *HTML).body.decode()
@@ -63,13 +63,41 @@ def test_logging_in_with_the_token(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "login", "page"),
+    [
+        ("/", "./login", "./"),
+        ("/api", "./login", "./"),
+        ("/?s=a-b_1", "./login?s=a-b_1", "./?s=a-b_1"),
+        ("/s/abc", "../login?s=abc", "./?s=abc"),
+        ("/exec/abc.12", "../login?s=abc&p=12", "./?s=abc#12"),
+        ("/exec/abc.12?s=x&p=3", "../login?s=abc&p=12", "./?s=abc#12"),
+        ("/exec/abc", "../login", "./"),
+        ("/s/abc/files", "../../login", "./"),
+        ("/?s=%22%3E%3Cscript%3E", "./login", "./"),
+        ("/?s=//evil.example", "./login", "./"),
+        ("/?s=a&s=b", "./login", "./"),
+        ("/?s=a&p=x%22", "./login?s=a", "./?s=a"),
+        ("/?p=1", "./login", "./"),
+        (f"/?s={'x' * 65}", "./login", "./"),
+    ],
+)
+def test_where_one_wanted_to_go_is_not_forgotten(world: World, path: str, login: str, page: str) -> None:
+    assert world.ask(path, *HTML).get("location") == login
+    there = "/login" + login.partition("login")[2]
+    answer = world.ask(there, FORM, OURS, *HTML, method="POST", body=f"token={TOKEN}".encode())
+    assert (answer.status, answer.get("location")) == (303, page)
+    again = world.ask(there, FORM, OURS, *HTML, method="POST", body=b"token=wrong")
+    assert f"action=login{there.removeprefix('/login').replace('&', '&amp;')}>".encode() in again.body
+
+
+@pytest.mark.parametrize(
     "body",
     ["", "token=", "token=wrong", "token=a&token=b", "username=x", "password=y", "token=%00", "&&&;;=", "\xff=\xff"],
 )
 def test_logging_in_wrongly(world: World, body: str) -> None:
     answer = post(world, body or "x")
     assert (answer.status, answer.all("set-cookie")) == (401, [])
-    assert b"<form>that does not let you in</form>" in answer.body
+    assert b"<form action=login>that does not let you in</form>" in answer.body
     assert world.reached == []
 
 

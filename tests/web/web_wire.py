@@ -218,7 +218,10 @@ class World:
         tree, styles = Resource(), Resource()
         for name in (b"", b"ws", b"api", b"s", b"upload"):
             tree.putChild(name, Leaf(self.reached))
-        tree.putChild(b"login", LoginPage(self.credentials, "<form>{{message}}</form><style nonce={{nonce}}>"))
+        tree.putChild(
+            b"login",
+            LoginPage(self.credentials, "<form action=login{{query}}>{{message}}</form><style nonce={{nonce}}>"),
+        )
         tree.putChild(b"logout", Logout(self.keyring))
         tree.putChild(b"whoami", WhoAmI("instance-1"))
         tree.putChild(b"share", Share(self.keyring))

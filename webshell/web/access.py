@@ -34,6 +34,7 @@ from webshell.web.answers import (
     answer,
 )
 from webshell.web.credentials import Credentials
+from webshell.web.destination import destination
 from webshell.web.hosts import Rules, Visit
 from webshell.web.secure import secure_headers
 from webshell.web.tokens import OPERATOR
@@ -209,7 +210,7 @@ class Gate:
             setattr(request, _ADMISSION, Admission(visit, None if public else await policy.grant(visit)))
         except Unauthenticated as error:
             if visit.navigation and policy.credentials is not None:
-                return SeeOther("login", up=len(steps) - 1)
+                return SeeOther("login", up=len(steps) - 1, query=destination(request))
             raise Unauthenticated(str(error), _challenge(policy, visit)) from None
         return _find(self._tree, request)
 

@@ -15,6 +15,7 @@ from webshell.grant import Grant, Right
 from webshell.web.access import granted, visited
 from webshell.web.answers import BodyTooLarge, Refused, SeeOther, answer
 from webshell.web.credentials import Credentials
+from webshell.web.destination import destination, landing
 from webshell.web.secure import secure_headers
 from webshell.web.tokens import Keyring
 
@@ -25,7 +26,7 @@ FORM = b"application/x-www-form-urlencoded"
 class LoginPage(Resource):
     """``login``: a form, and what it is sent to.
 
-    :param template: the page's HTML; ``{{message}}`` and ``{{nonce}}`` in it are replaced.
+    :param template: the page's HTML; ``{{message}}``, ``{{query}}`` and ``{{nonce}}`` in it are replaced.
     """
 
     def __init__(self, credentials: Credentials, template: str) -> None:
@@ -46,7 +47,9 @@ class LoginPage(Resource):
             grant = await self._grant(form(request), visited(request).arrival.client)
         except Refused as refused:
             return _Again(self, refused)
-        return SeeOther("", cookies=(self._credentials.set_cookie(grant, visited(request)),))
+        query, fragment = landing(request)
+        cookie = self._credentials.set_cookie(grant, visited(request))
+        return SeeOther("", query=query, fragment=fragment, cookies=(cookie,))
 
     async def _grant(self, form: dict[bytes, bytes], client: str) -> Grant:
         if b"username" in form:
@@ -59,7 +62,9 @@ class LoginPage(Resource):
         # under "no-referrer", browsers send a form's POST with "Origin: null", which we would refuse
         request.responseHeaders.setRawHeaders("Referrer-Policy", ["same-origin"])
         request.responseHeaders.setRawHeaders("Content-Type", ["text/html; charset=utf-8"])
+        query = destination(request).decode()
         text = self._template.replace("{{nonce}}", nonce).replace("{{message}}", escape(message))
+        text = text.replace("{{query}}", escape(f"?{query}" if query else ""))
         return text.encode()
 
 
