@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -48,7 +49,8 @@ class Sshd:
     """
 
     def __init__(self, home: Path) -> None:
-        sshd, keygen = need("sshd"), need("ssh-keygen")
+        # not everybody's PATH has it
+        sshd, keygen = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin") or need("sshd"), need("ssh-keygen")
         need("ssh")
         self.config = home / "config"
         self._log = home / "sshd.log"

@@ -14,7 +14,7 @@ from typing import Any
 
 import execnet
 import pytest
-from sshd import PATIENCE, Service, Sshd, eventually
+from sshd import PATIENCE, Service, Sshd, eventually, processes
 
 from webshell.execnet import service as service_module
 from webshell.execnet.factory import NoFactory
@@ -231,6 +231,31 @@ def test_the_services_end_is_everybodys(service: Service, sshd: Sshd, group: Gro
         channel.waitclose(PATIENCE)
     assert service.process.wait(PATIENCE) == (-number if number == signal.SIGKILL else 0)
     assert eventually(lambda: not alive(worker) and not sshd.clients())
+
+
+def test_a_host_that_never_answers_holds_up_nobody_else(
+    service: Service, sshd: Sshd, group: Group, tmp_path: Path
+) -> None:
+    hole = tmp_path / "hole"
+    hole.write_text("Host *\n  ProxyCommand sleep 613\n")
+    group.setlocalfactory(service.port, str(service.token_file))
+    told = []
+
+    def connect() -> None:
+        with pytest.raises(NotStarted, match=r"ssh=hole\): the factory service .* has closed the line"):
+            group.makegateway(f"ssh=hole//ssh_config={hole}")
+        told.append(1)
+
+    connecting = threading.Thread(target=connect)
+    connecting.start()
+    assert eventually(lambda: processes("ssh", str(hole)))
+    assert ask(group.makegateway(sshd.spec), "channel.send(1)") == 1
+    service.process.terminate()
+    assert service.process.wait(PATIENCE) == 0
+    connecting.join(PATIENCE)
+    assert told == [1]
+    assert eventually(lambda: not processes("ssh", str(hole)))
+    assert eventually(lambda: not processes("sleep", "613"))
 
 
 # ---- who may use it

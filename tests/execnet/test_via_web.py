@@ -14,7 +14,7 @@ import pytest
 from wire import Server
 
 from webshell.execnet.group import Group
-from webshell.execnet.trouble import NotStarted
+from webshell.execnet.trouble import NotStarted, Untrusted
 
 PATIENCE = 20.0
 """Seconds for what takes milliseconds."""
@@ -135,4 +135,19 @@ def test_a_server_at_a_socket_that_only_the_other_gateway_reaches(
         group.makegateway("popen//id=first")
         gateway = group.makegateway(f"http=unix:{path}//via=first")
         assert parent_of(gateway) == server.pid
+        group.terminate(timeout=5)
+
+
+@pytest.mark.parametrize("key", ["https", "wss"])
+def test_case_24_tls_remains_between_the_two_ends(
+    group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    certificate = tmp_path / "certificate.pem"
+    with Server(tmp_path, "--self-signed", str(certificate)) as server:
+        monkeypatch.setenv("WEBSHELL_TOKEN", server.token)
+        group.makegateway("popen//id=first")
+        place = server.url.partition("://")[2].strip("/")
+        assert echoes(group.makegateway(f"{key}={place}//ca_file={certificate}//via=first"))
+        with pytest.raises(Untrusted, match="not trusted"):
+            group.makegateway(f"{key}={place}//via=first")
         group.terminate(timeout=5)

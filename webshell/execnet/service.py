@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +35,9 @@ MOST_CLIENTS = 256
 
 MOST_HOSTS = 64
 """Connections of ssh at a time; each costs two processes and some threads."""
+
+CLOSING = 8.0
+"""Seconds for all connections to end in good order."""
 
 _GONE = object()
 
@@ -65,14 +69,20 @@ class Factory:
                 wire.close()
 
     def close(self) -> None:
-        """End all that goes through it, and each ssh."""
+        """End all that goes through it, and each ssh; who still connects then ends with this process."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # Linux wakes who accepts by that alone
         self._listener.close()
-        for line in list(self._lines):
+        with self._state:
+            lines, hosts = list(self._lines), list(self._hosts.values())
+        for line in lines:
             line.end()
-        for host in list(self._hosts.values()):
-            host.close()
+        closing = [threading.Thread(target=host.close, daemon=True) for host in hosts]
+        for thread in closing:
+            thread.start()
+        end = time.monotonic() + CLOSING
+        for thread in closing:
+            thread.join(max(0.0, end - time.monotonic()))
 
     # ---- one client; a thread for each way
 
@@ -84,13 +94,15 @@ class Factory:
                 wire.close()
                 return
             line = LocalLine(wire, "a program")
-            self._lines.add(line)
+            with self._state:
+                self._lines.add(line)
             try:
                 self._answer(line)
             except (OSError, EOFError):
                 pass  # it has gone
             finally:
-                self._lines.discard(line)
+                with self._state:
+                    self._lines.discard(line)
                 line.close()
         finally:
             self._clients.release()

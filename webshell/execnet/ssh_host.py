@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 from execnet import Gateway, XSpec
 from execnet.gateway_base import Channel
@@ -35,6 +36,7 @@ class SshHost:
         self._counting = threading.Lock()
         self._users = 0
         self._timer: threading.Timer | None = None
+        self._connecting: Channel | None = None
 
     def expect(self) -> None:
         """Somebody comes, who says :meth:`left` when done, whether there was a channel or not."""
@@ -79,6 +81,10 @@ class SshHost:
 
     def close(self) -> None:
         """End the connection, whoever uses it."""
+        connecting = self._connecting
+        if connecting is not None:
+            with suppress(OSError):
+                connecting.send("kill")
         with self._turn:
             self._group.terminate(ENDING)
 
@@ -96,4 +102,8 @@ class SshHost:
         channel = open_relay(hub, {"run": [ssh, *ALIVE, *arguments]})
         there = XSpec(f"via=hub//id={HOST}")
         there.ssh = spec.ssh
-        return ChannelGateway(channel, there, self._group)
+        self._connecting = channel
+        try:
+            return ChannelGateway(channel, there, self._group)
+        finally:
+            self._connecting = None
