@@ -77,6 +77,7 @@ def test_the_documented_figures_are_those_of_the_code() -> None:
         "a question that waits": f"{output.POLL_SECONDS:g} s",
     }
     assert f"{GRACE_SECONDS:g} by default" in section()
+    assert f"for {input.FEED_SECONDS:g} seconds, then it is 503" in section()
     assert f"(at most {output.POLL_SECONDS:g})" in section()
     assert f"the last {state.TAIL_BYTES >> 10} KiB" in section()
     assert f"({POST_BYTES >> 10} KiB if there is no such process)" in section()

@@ -136,7 +136,7 @@ def _read(executions: Executions, execution: Execution, request: Request) -> int
 
 def _feed(executions: Executions, execution: Execution, request: Request) -> int:
     granted(request).require(Right.TYPE)
-    return input.feed(execution, request)
+    return input.feed(executions, execution, request)
 
 
 def _end(executions: Executions, execution: Execution, request: Request) -> int:
