@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from execnet import Gateway
+from execnet import Gateway, RemoteError
 
 from webshell.execnet import rsync_remote
 from webshell.execnet.rsync import RSync
@@ -163,3 +163,25 @@ def test_a_callback_that_raises_ends_what_waits(source: Path) -> None:
         if thread.name == "rsync to far":
             thread.join(PATIENCE)
             assert not thread.is_alive()
+
+
+class Failing(Far):
+    """Fails before all is listed: the channel is closed, and the reason is in it."""
+
+    def send(self, message: tuple[Any, ...]) -> None:
+        if message[0] == "regular":
+            raise OSError("cannot send to <Channel id=1 closed>")
+        super().send(message)
+
+    def isclosed(self) -> bool:
+        return True
+
+    def waitclose(self) -> None:
+        raise RemoteError("Traceback ...\nNotADirectoryError: there")
+
+
+def test_the_reason_of_a_channel_that_is_closed(source: Path) -> None:
+    far = Failing()
+    one = transfer(far, source, [])
+    one.run()
+    assert str(one.failure) == "far at there, /target: NotADirectoryError: there"

@@ -44,7 +44,7 @@ def test_case_33_a_target_that_dies(gateway: execnet.Gateway, web: Group, source
     process = gateway.remote_exec("import os; channel.send(os.getpid())").receive(PATIENCE)
 
     def told(event: str, size: int, channel: execnet.Channel) -> None:
-        if channel.gateway is gateway:
+        if event == "list" and channel.gateway is gateway:
             os.kill(process, signal.SIGKILL)
 
     rsync = RSync(source, told, verbose=False)

@@ -225,8 +225,14 @@ class Transfer:
     # what goes there and what comes back
 
     def _send(self, *message: object) -> None:
+        """:raises RemoteError, OSError: the far side has failed or gone."""
         assert self._channel is not None
-        self._channel.send(message)
+        try:
+            self._channel.send(message)
+        except OSError:
+            if self._channel.isclosed():
+                self._channel.waitclose()  # there may be a reason, which this raises
+            raise
 
     def _until(self, name: str) -> None:
         while self._hear() != name:
