@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -10,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import execnet
 import pytest
@@ -328,6 +329,8 @@ def test_more_than_it_can_serve_are_sent_away(near: tuple[Factory, int]) -> None
         assert wire.recv(1)
     with socket.create_connection(place, PATIENCE) as late:
         assert late.recv(1) == b""
+    with socket.create_connection(place) as late, pytest.raises(OSError, match=r"as many as it can|reset|Broken pipe"):
+        proven(late, "right" * 4, near[1], service=False)
     wires.pop().close()
 
     def served() -> bool:
@@ -355,6 +358,35 @@ def test_more_hosts_than_it_can_serve_are_refused(
         group.makegateway(elsewhere)
     assert ask(gateway, "channel.send(1)") == 1
     group.terminate(timeout=5)
+
+
+class Short:
+    """A listener that has no descriptor for the first who comes."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._failed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._listener, name)
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        if not self._failed:
+            self._failed = True
+            raise OSError(errno.EMFILE, "Too many open files")
+        return self._listener.accept()
+
+
+def test_without_descriptors_it_waits() -> None:
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        factory = Factory(cast("socket.socket", Short(listener)), "right" * 4)
+        serving = threading.Thread(target=factory.serve)
+        serving.start()
+        with socket.create_connection(listener.getsockname(), PATIENCE) as wire:
+            assert wire.recv(1)
+        factory.close()
+        serving.join(PATIENCE)
+        assert not serving.is_alive()
 
 
 def test_an_item_that_is_too_long_ends_the_line() -> None:

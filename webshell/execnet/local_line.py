@@ -153,6 +153,6 @@ def _exactly(wire: socket.socket, size: int) -> bytes:
     while len(data) < size:
         piece = wire.recv(size - len(data))
         if not piece:
-            raise Refused("the other end has another token, or is no such service")
+            raise Refused("the other end has another token, serves as many as it can, or is no such service")
         data += piece
     return data

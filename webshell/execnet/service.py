@@ -36,6 +36,9 @@ MOST_CLIENTS = 256
 MOST_HOSTS = 64
 """Connections of ssh at a time; each costs two processes and some threads."""
 
+PAUSE = 0.1
+"""Seconds before it is tried again to accept somebody."""
+
 CLOSING = 8.0
 """Seconds for all connections to end in good order."""
 
@@ -53,6 +56,7 @@ class Factory:
         self._idle = idle
         self._hosts: dict[tuple[str, str], SshHost] = {}
         self._lines: set[LocalLine] = set()
+        self._closed = threading.Event()
         self._state = threading.Lock()
         self._clients = threading.BoundedSemaphore(MOST_CLIENTS)
 
@@ -62,7 +66,9 @@ class Factory:
             try:
                 wire, _ = self._listener.accept()
             except OSError:
-                return  # closed
+                if self._closed.wait(PAUSE):
+                    return
+                continue  # there is no descriptor for it, or it has gone again
             if self._clients.acquire(blocking=False):
                 threading.Thread(target=self._client, args=(wire,), daemon=True).start()
             else:
@@ -70,6 +76,7 @@ class Factory:
 
     def close(self) -> None:
         """End all that goes through it, and each ssh; who still connects then ends with this process."""
+        self._closed.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # Linux wakes who accepts by that alone
         self._listener.close()
@@ -176,7 +183,9 @@ def _pass_on(waiting: SimpleQueue[Any], line: LocalLine, gateway: Any) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal ends it. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m webshell.execnet.service", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m webshell.execnet.service", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--port", type=int, required=True, metavar="PORT", help="of loopback; 0: any that is free")
     parser.add_argument(
         "--idle", type=float, default=IDLE, metavar="SECONDS", help=f"a connection nobody uses is kept; {IDLE:g}"
