@@ -142,3 +142,18 @@ def test_who_goes_away_leaves_nothing(scene: Scene, path: str) -> None:
     scene.clock.advance(GRACE_SECONDS)
     assert scene.timers == []
     assert scene.ask(f"{scene.path}/wait", *BEARER).status == 410
+
+
+def test_pieces_of_a_stream_are_not_logged(scene: Scene) -> None:
+    lines: list[str] = []
+    scene.site._logFile = type("File", (), {"write": staticmethod(lines.append), "close": lambda self: None})()
+    scene.child.parent.wrote(1, b"hello")
+    scene.ask(f"{scene.path}?off=0&poll=0", *BEARER)
+    scene.ask(f"{scene.path}?off=5&poll=0", *BEARER)
+    scene.ask(f"{scene.path}?off=0", *BEARER, method="POST", body=b"x")
+    assert lines == []
+    scene.ask(f"{scene.path}?off=9", *BEARER)
+    scene.ask(f"{scene.path}?off=0", method="POST", body=b"x")
+    scene.ask(f"{scene.path}/status", *BEARER)
+    scene.ask(scene.path, *BEARER, method="DELETE")
+    assert [line.split('"')[4].split()[0] for line in lines] == ["416", "401", "200", "204"]

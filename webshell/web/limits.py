@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection
 
@@ -9,6 +10,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress, IReactorTime, ISSLTransport, ITCPTransport
 from twisted.internet.protocol import Protocol
 from twisted.protocols.policies import ProtocolWrapper
+from twisted.web.http import Request
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 from zope.interface import directlyProvides, providedBy
@@ -25,6 +27,9 @@ CONNECTIONS = 1000
 CONNECTIONS_PER_ADDRESS = 100
 LARGE_BODIES = 8  # at once, of an address: who sends them is known only when they are here, and they fill the disk
 HELD_BODIES = 64  # the same of those that stay in memory: 256 MiB at most, from who knows the id of a process
+
+_PIECES = re.compile(rb".*/exec/[^/]+")
+"""They would fill the log, and a line costs a fifth of a round trip (measured); WebSockets log none either."""
 
 BodyLimit = Callable[[bytes, bytes], int]
 """From method and path to the bytes that a body may have."""
@@ -124,6 +129,12 @@ class LimitedSite(Site):
         if not isinstance(addr, IPv4Address | IPv6Address) or plain(addr.host) in self._exempt:
             return ""
         return neighbourhood(addr.host)
+
+    def log(self, request: Request) -> None:
+        """Write a line about *request*, unless it carried a piece of a process's input or output."""
+        piece = request.code in (200, 204) and request.method in (b"GET", b"POST")
+        if not (piece and _PIECES.fullmatch(request.path)):
+            super().log(request)
 
     # what a connection does
 
