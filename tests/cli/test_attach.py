@@ -30,7 +30,7 @@ def test_the_size_follows(server: Server) -> None:
     with Terminal(server, "attach") as terminal:
         prompt(terminal)
         terminal.type("trap 'stty size' WINCH; stty size\r")
-        terminal.until("\n30 100\r\n")
+        terminal.until("\n30 100\r\nready> ")  # else not the shell would get the signal, but what it runs
         terminal.resize(41, 123)
         terminal.process.send_signal(signal.SIGWINCH)
         terminal.type("\r")
@@ -42,7 +42,7 @@ def test_the_size_follows(server: Server) -> None:
 def test_ctrl_c_is_a_key(server: Server) -> None:
     with Terminal(server, "attach") as terminal:
         prompt(terminal)
-        terminal.type("echo go; sleep 100\r")
+        terminal.type("sh -c 'echo go; exec sleep 100'\r")  # a shell that has the terminal passes nothing on
         terminal.until("\ngo\r\n")
         terminal.type("\x03")
         terminal.until("ready> ")

@@ -260,7 +260,9 @@ def test_places(text: str, url: str, path: bytes) -> None:
     assert parse_place(text) == Place(url, path)
 
 
-@pytest.mark.parametrize("text", ["https://host", "https://host/path", "unix:/run/w.sock", "host:8080", "http://h:80"])
+@pytest.mark.parametrize(
+    "text", ["", "https://host", "https://host/path", "unix:/run/w.sock", "host:8080", "http://h:80"]
+)
 def test_no_places(text: str) -> None:
     with pytest.raises(Asked):
         parse_place(text)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 
-from cli.commands import sessions, webshell
-from wire import Server
+from cli.commands import COMMAND, environment, sessions, webshell
+from wire import PATIENCE, Server
 
 from webshell.cli.ls import LINE_CHARACTERS, shown
 
@@ -61,3 +63,40 @@ def test_what_is_missing_is_said(server: Server) -> None:
 def test_a_line_stays_one() -> None:
     assert shown("a\nb\x9b\u202e") == "a�b��"
     assert len(shown("x" * 1000)) == LINE_CHARACTERS
+
+
+def test_where_it_cannot_be_shown(server: Server) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, "ls", "--json", server.url],
+            env=environment(server.token),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, b"webshell: the output cannot be written: No space left on device\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*COMMAND, "ls", "--json", server.url],
+        env=environment(server.token),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=PATIENCE,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_help_where_letters_are_few() -> None:
+    done = subprocess.run(
+        [*COMMAND, "cp", "--help"],
+        env=environment("", PYTHONIOENCODING="ascii"),
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"usage: webshell cp [options] SOURCE ? URL:PATH")

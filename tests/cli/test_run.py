@@ -91,6 +91,14 @@ def test_nobody_reads_the_output_any_more(server: Server) -> None:
     eventually(lambda: all(session["name"] != "unread" for session in sessions(server)))
 
 
+@pytest.mark.parametrize("line", ["echo all of it", "yes"])
+def test_the_disk_for_the_output_is_full(server: Server, line: str) -> None:
+    with open("/dev/full", "wb") as full, started(server, "run", "--", "sh", "-c", line, stdout=full) as process:
+        assert process.wait(PATIENCE) == 1
+        assert process.stderr is not None
+        assert process.stderr.read() == b"webshell: the output cannot be written: No space left on device\n"
+
+
 def test_who_does_not_read_stops_the_program(server: Server) -> None:
     with started(server, "run", "--name", "still", "--", "sh", "-c", "yes | head -c 50000000") as process:
         assert process.stdout is not None

@@ -125,11 +125,17 @@ def test_nobody_listens(server: Server) -> None:
     assert (done.returncode, done.stderr.decode()) == (255, f"webshell: {wanted}\n")
 
 
+def test_https_where_http_is_expected(secure: Server) -> None:
+    done = webshell(secure, "ls", url=secure.url.replace("https:", "http:"))
+    assert done.returncode == 255
+    assert b"or is it https:// there?" in done.stderr, done.stderr
+
+
 def test_wrong_tokens(server: Server) -> None:
-    for token in ("wrong", ""):
+    for token, message in (("wrong", b"wants another token: "), ("", b"wants a token: ")):
         done = webshell(server, "ls", token=token)
         assert done.returncode == 255
-        assert b"wants another token" in done.stderr
+        assert message in done.stderr
         assert b"wrong" not in done.stderr
 
 

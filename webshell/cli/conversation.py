@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from webshell.cli import terminal
 from webshell.cli.client import Message
 from webshell.cli.link import Link
-from webshell.cli.streams import Sink, Source
+from webshell.cli.streams import BROKEN_PIPE, FULL, Sink, Source, unwritten
 from webshell.cli.transport import Door
 from webshell.cli.trouble import Failed, Trouble
 
@@ -22,9 +22,6 @@ FORWARDED = ("INT", "TERM", "HUP", "QUIT", "USR1", "USR2", "TSTP", "CONT")
 
 LATE_SECONDS = 1.0
 """After old output has been shown again, the terminal's answers to the questions in it come so late at most."""
-
-BROKEN_PIPE = 128 + signal.SIGPIPE
-"""As shells tell that a program wrote where nobody reads."""
 
 
 class Conversation:
@@ -49,6 +46,7 @@ class Conversation:
         self._sink = Sink(reactor, self._written, self._broken)
         self._signalled = 0  # signals that the server has not confirmed
         self._early: list[Message] = []
+        self._lost_output: Trouble | None = None
         self._old = 0
         self._shown_at = float("inf")  # when what was old had been written
 
@@ -86,6 +84,8 @@ class Conversation:
         if status != BROKEN_PIPE:
             self._sink.flushed(lambda: flushed.callback(None))
             await flushed
+        if self._lost_output is not None:
+            raise self._lost_output
         return status
 
     # ---- what the client tells (Listener)
@@ -174,7 +174,10 @@ class Conversation:
             self._shown_at = self._reactor.seconds()
         self.link.client.consumed(self._process, offset, idle=idle)
 
-    def _broken(self) -> None:
+    def _broken(self, error: OSError) -> None:
+        if error.errno in FULL:
+            self._lost_output = unwritten(error)
+            self._fail(self._lost_output)
         self._end(BROKEN_PIPE)
 
     def _caught(self, number: int, frame: FrameType | None) -> None:

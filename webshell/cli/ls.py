@@ -9,6 +9,7 @@ from typing import Any
 
 from webshell.cli.client import Message
 from webshell.cli.quiet import quiet_link
+from webshell.cli.streams import shown_all
 from webshell.cli.transport import Door
 
 LINE_CHARACTERS = 60
@@ -24,11 +25,8 @@ async def command(reactor: Any, options: Namespace, door: Door) -> int:
     finally:
         await link.leave()
     if options.json:
-        print(json.dumps(sessions, ensure_ascii=False))
-        return 0
-    for line in lines(sessions):
-        print(line)
-    return 0
+        return shown_all(json.dumps(sessions, ensure_ascii=False) + "\n")
+    return shown_all("".join(f"{line}\n" for line in lines(sessions)))
 
 
 def lines(sessions: list[Message]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Coroutine, Sequence
@@ -154,6 +155,8 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says. Returns the exit status."""
     _occupy()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a help text is better with question marks than not at all
     try:
         options = parsed(sys.argv[1:] if arguments is None else arguments)
         address = parse_address(options.url)

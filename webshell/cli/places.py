@@ -40,6 +40,8 @@ def parse_place(text: str) -> Place:
 
     :raises Asked: it is a URL without a path.
     """
+    if not text:
+        raise Asked("cp: an empty name is none; the folder here is .")
     found = FAR.fullmatch(text)
     if found is None:
         if re.match(SCHEME, text) or text.startswith("unix:/"):

@@ -5,8 +5,10 @@ Descriptors keep the mode that they have: who shares a terminal or a pipe with u
 
 from __future__ import annotations
 
+import errno
 import os
 import select
+import signal
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -16,8 +18,16 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from webshell.cli.trouble import Failed
+
 READ_BYTES = 64 << 10
 """At once: what a pipe holds."""
+
+BROKEN_PIPE = 128 + signal.SIGPIPE
+"""As shells tell that a program wrote where nobody reads."""
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Somebody misses what could not be written; other errors mean that nobody is there."""
 
 
 @implementer(IReadDescriptor)
@@ -77,9 +87,9 @@ class Source:
 class Sink:
     """Writes in a thread, in order: a pipe that nobody reads stops neither signals nor the connection."""
 
-    def __init__(self, reactor: Any, written: Callable[[int, bool], None], broken: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any, written: Callable[[int, bool], None], broken: Callable[[OSError], None]) -> None:
         """:param written: is told which offset was written, and whether nothing more waits.
-        :param broken: nobody reads the standard output any more.
+        :param broken: the standard output cannot be written any more.
         """
         self._reactor = reactor
         self._written = written
@@ -109,12 +119,31 @@ class Sink:
             if descriptor not in self._closed:
                 try:
                     write_all(descriptor, data)
-                except OSError:
+                except OSError as error:
                     self._closed.add(descriptor)
                     if descriptor == 1:
-                        self._reactor.callFromThread(self._broken)
+                        self._reactor.callFromThread(self._broken, error)
             if offset:
                 self._reactor.callFromThread(self._written, offset, self._pieces.empty())
+
+
+def shown_all(text: str) -> int:
+    """Write it to the standard output. Returns the status to end with.
+
+    :raises Failed: it cannot be written.
+    """
+    try:
+        write_all(1, text.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        if error.errno in FULL:
+            raise unwritten(error) from None
+        return BROKEN_PIPE
+    return 0
+
+
+def unwritten(error: OSError) -> Failed:
+    """Output was lost."""
+    return Failed(f"the output cannot be written: {error.strerror}")
 
 
 def write_all(descriptor: int, data: bytes) -> None:

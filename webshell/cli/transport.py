@@ -235,6 +235,8 @@ class Socket(WebSocketClientProtocol):
         if status:
             number = int(status[1])
             text = ANSWERS.get(number, f"the server answered {number}; is this the address of a webshell?")
+            if number == 401 and not self.factory.headers:
+                text = text.replace("another token", "a token")
             return (Trouble if number in PASSING else Refused)(text)
         error = self._failure.value if self._failure is not None else None
         if error is not None and type(error).__module__.startswith("service_identity"):
@@ -246,7 +248,7 @@ class Socket(WebSocketClientProtocol):
                     "--pin FINGERPRINT the certificate itself (a server with --self-signed prints it)"
                 )
             return Refused("the server does not speak TLS as it should; is it http:// there?")
-        hint = ", or is it http:// there" if self._client_speaks_tls() else ""
+        hint = f", or is it {'http' if self._client_speaks_tls() else 'https'}:// there"
         return Trouble(
             f"the server closed the connection before it had begun; is this the address of a webshell{hint}?"
         )
