@@ -22,7 +22,7 @@ class Why(Enum):
 
 
 class Sink(Protocol):
-    """What carries the bytes to a reader. Neither method may call the reader back before it returns."""
+    """What carries the bytes to a reader. Either method may let the reader leave; else it does not call back."""
 
     def hand(self, data: bytes) -> None:
         """The next bytes."""
