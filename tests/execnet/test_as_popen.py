@@ -236,6 +236,7 @@ def a_fault_in_a_callback(gateway: Gateway) -> Any:
 
     channel = gateway.remote_exec("""
         other = channel.receive()
+        channel.receive()
         channel.send(1)
         try:
             channel.waitclose(10)
@@ -245,6 +246,7 @@ def a_fault_in_a_callback(gateway: Gateway) -> Any:
     other = gateway.newchannel()
     channel.send(other)
     channel.setcallback(fail)
+    channel.send("now")  # what came before would be raised here
     told = other.receive(PATIENCE)
     channel._remoteerrors.clear()  # of the released execnet: a text, which its own warning cannot show
     return raised.get(timeout=PATIENCE), told
