@@ -100,7 +100,8 @@ def the_end_of_a_channel(gateway: Gateway) -> Any:
 
 
 def closed_here(gateway: Gateway) -> Any:
-    channel = gateway.remote_exec("channel.receive()")
+    channel = gateway.remote_exec("channel.send(1); channel.receive()")
+    channel.receive(PATIENCE)  # a channel that is closed before its program begins keeps the worker for 5 seconds
     channel.close()
     return channel.isclosed(), refusal(channel.receive, EOFError), refusal(lambda: channel.send(1), OSError)
 
