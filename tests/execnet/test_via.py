@@ -393,6 +393,24 @@ def test_both_directions_flooded_at_once(group: execnet.Group, master: execnet.G
     assert arrived == [65536] * 300
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_callback_of_the_gateway_in_between_writes_without_waiting(
+    group: execnet.Group, master: execnet.Gateway, depth: int
+) -> None:
+    """It is called by the thread that brings the credit for which it would wait."""
+    gateway = master
+    for _ in range(depth):
+        gateway = group.makegateway(f"popen//via={gateway.id}")
+    counting = gateway.remote_exec("channel.send(sum(len(channel.receive()) for _ in range(100)))")
+
+    def send(_: object) -> None:
+        for _ in range(100):
+            counting.send(b"x" * 100_000)
+
+    master.remote_exec("channel.send(1)").setcallback(send)
+    assert counting.receive(PATIENCE) == 10_000_000
+
+
 def test_many_threads_write_whole_messages(group: execnet.Group, master: execnet.Gateway) -> None:
     gateway = group.makegateway("popen//via=master")
     results: dict[int, list[Any]] = {}

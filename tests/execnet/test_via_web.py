@@ -151,3 +151,23 @@ def test_case_24_tls_remains_between_the_two_ends(
         with pytest.raises(Untrusted, match="not trusted"):
             group.makegateway(f"{key}={place}//via=first")
         group.terminate(timeout=5)
+
+
+@pytest.mark.parametrize("key", ["http", "ws"])
+@pytest.mark.parametrize("deeper", [False, True])
+def test_a_callback_of_the_gateway_in_between_writes_without_waiting(
+    group: Group, place: str, key: str, deeper: bool
+) -> None:
+    """It is called by the thread that brings the answers for which it would wait."""
+    first = group.makegateway("popen//id=first")
+    behind = group.makegateway(f"{key}={place}//via=first//id=behind")
+    if deeper:
+        behind = group.makegateway("popen//via=behind")
+    counting = behind.remote_exec("channel.send(sum(len(channel.receive()) for _ in range(300)))")
+
+    def send(_: object) -> None:
+        for _ in range(300):
+            counting.send(b"x" * 100_000)
+
+    first.remote_exec("channel.send(1)").setcallback(send)
+    assert counting.receive(PATIENCE) == 30_000_000

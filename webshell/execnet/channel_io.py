@@ -14,6 +14,7 @@ from typing import Any
 
 from execnet.gateway_base import ExecModel
 
+from webshell.execnet.carrying import carries, carry
 from webshell.execnet.errors import show
 from webshell.execnet.far_end import Line, ending, started
 
@@ -76,7 +77,6 @@ class ChannelIO:
         self._shut = ""
         self._deaf = False
         self._ended = threading.Event()
-        self._receiver = 0
         threading.Thread(target=self._send, name=f"webshell: to {name}", daemon=True).start()
         channel.setcallback(self._told, endmarker=_GONE)
 
@@ -112,7 +112,7 @@ class ChannelIO:
     def write(self, data: bytes) -> None:
         """All of *data*, in one piece among other writers'.
 
-        It waits while the other side takes nothing; not so in a thread that the credit comes by.
+        It waits while the other side takes nothing; not so in a thread that may bring the credit.
 
         :raises OSError: nobody is there any more.
         """
@@ -156,7 +156,7 @@ class ChannelIO:
     # called in the receiver thread of the gateway in between: it must not wait
 
     def _told(self, item: Any) -> None:
-        self._receiver = threading.get_ident()
+        carry()
         if item is _GONE:
             self._finish(f"{self.name} ended with {self._channel.gateway.id}, through which it was reached")
         elif item is None:
@@ -190,17 +190,7 @@ class ChannelIO:
 
     def _must_wait(self, size: int) -> bool:
         late = self._mailbox.qsize() + len(self._waiting) >= FEW
-        return size > HEADER_BYTES and (late or size > PIECE) and not self._is_receiver()
-
-    def _is_receiver(self) -> bool:
-        """Whether this thread is one that brings us the credit that we would wait for."""
-        io: Any = self
-        here = threading.get_ident()
-        while isinstance(io, ChannelIO):
-            if io._receiver == here:
-                return True
-            io = getattr(io._channel.gateway, "_io", None)
-        return False
+        return size > HEADER_BYTES and (late or size > PIECE) and not carries()
 
     # the thread that sends
 

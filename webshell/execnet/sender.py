@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from queue import Empty, SimpleQueue
 
+from webshell.execnet.carrying import carries
 from webshell.execnet.exchange import FAILURES
 from webshell.execnet.lines import Accepted, Broken, Data, Line, Lines, Piece
 from webshell.execnet.patience import Patience
@@ -69,14 +70,14 @@ class Sender:
     # ---- what a writer does
 
     def write(self, data: bytes) -> None:
-        """Send *data*, whole and not mixed with others'. Waits for room, except in the thread that reads.
+        """Send *data*, whole and not mixed with others'. Waits for room, except in the thread that reads, or carries.
 
         :raises OSError: nothing can be written any more.
         """
         size = len(data)
         with self._room:
             while self._held and self._held + size > ROOM_BYTES and not self._closed:
-                if size <= SMALL_BYTES or threading.get_ident() == self._reader:
+                if size <= SMALL_BYTES or threading.get_ident() == self._reader or carries():
                     break
                 self._room.wait()
             if self._closed:
