@@ -27,9 +27,6 @@ from webshell.execnet import Group
 SECONDS = 30.0
 """A server that does not end by then is broken."""
 
-TRIPS = 1000
-"""Round trips in a measurement; with a delay fewer, so that it takes not more than some seconds."""
-
 BLOB = os.urandom(1 << 20)
 """What bulk is made of, one item after the other."""
 
@@ -138,8 +135,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--megabytes", type=int, default=100)
     parser.add_argument("--delay", type=float, default=0, help="milliseconds there and back")
+    parser.add_argument("--trips", type=int, default=0, help="there and back; else 1000, or 60 with a delay")
     options = parser.parse_args()
-    trips = min(TRIPS, int(3000 / options.delay)) if options.delay else TRIPS
+    trips = options.trips or (60 if options.delay else 1000)
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="webshell-")))
         port = 0
