@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from autobahn.twisted.websocket import WebSocketClientFactory
-from cli.commands import webshell
+from cli.commands import started, webshell
 from server.test_nginx import Front, front
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from wire import Server
+from wire import PATIENCE, Server
 
 from webshell.cli.client import Client
 from webshell.cli.quiet import Deaf
@@ -79,10 +82,10 @@ def test_no_frame_waits_for_an_acknowledgement() -> None:
             said.append(enabled)
 
     for transport in (Memory(), StringTransport()):  # a unix socket has no such option
-        socket = Socket()
-        socket.factory = WebSocketClientFactory("wss://localhost/ws", reactor=Clock())
-        socket.prepare(Client(Deaf()), Deferred(), lambda: None)
-        socket.makeConnection(transport)
+        made = Socket()
+        made.factory = WebSocketClientFactory("wss://localhost/ws", reactor=Clock())
+        made.prepare(Client(Deaf()), Deferred(), lambda: None)
+        made.makeConnection(transport)
         assert transport.value().startswith(b"GET /ws ")
     assert said == [True]
 
@@ -129,6 +132,61 @@ def test_https_where_http_is_expected(secure: Server) -> None:
     done = webshell(secure, "ls", url=secure.url.replace("https:", "http:"))
     assert done.returncode == 255
     assert b"or is it https:// there?" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("what", "arguments", "number"),
+    [
+        *(("ls", (), number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)),
+        ("run", ("--", "true"), signal.SIGINT),
+        ("forward", ("0:localhost:80",), signal.SIGINT),
+        ("cp", (".",), signal.SIGINT),
+    ],
+)
+def test_a_signal_while_nobody_answers(server: Server, what: str, arguments: tuple[str, ...], number: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(PATIENCE)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}" + (":file" if what == "cp" else "")
+        with started(server, what, *arguments, url=url) as process:
+            connection, _ = listening.accept()
+            with connection:
+                assert connection.recv(4) == b"GET "
+                process.send_signal(number)
+                assert process.wait(PATIENCE) == 128 + number
+                assert process.stderr is not None
+                assert process.stderr.read() == b""
+
+
+def test_a_server_that_is_frozen(tmp_path: Path) -> None:
+    """Nobody confirms the end of the session, which the server will find out itself."""
+    with Server(tmp_path) as frozen, started(frozen, "forward", "0:localhost:80") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert b" leads to " in process.stdout.readline()
+        os.kill(frozen.pid, signal.SIGSTOP)
+        try:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 130
+            assert process.stderr.read() == b""
+        finally:
+            os.kill(frozen.pid, signal.SIGCONT)
+
+
+def test_nohup(server: Server) -> None:
+    def ignoring() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    with started(server, "run", "--", "cat", preexec_fn=ignoring) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"one\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"one\n"
+        process.send_signal(signal.SIGHUP)
+        process.stdin.write(b"two\n")
+        process.stdin.close()
+        assert process.stdout.readline() == b"two\n"
+        assert process.wait(PATIENCE) == 0
 
 
 def test_wrong_tokens(server: Server) -> None:

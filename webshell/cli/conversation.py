@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from webshell.cli import terminal
 from webshell.cli.client import Message
 from webshell.cli.link import Link
+from webshell.cli.signals import DEADLY, catch
 from webshell.cli.streams import BROKEN_PIPE, FULL, Sink, Source, unwritten
 from webshell.cli.transport import Door
 from webshell.cli.trouble import Failed, Trouble
@@ -66,8 +67,7 @@ class Conversation:
             self.event(message)
         self._source = Source(self._reactor, 0, self._came)
         self._source.resume()
-        for name in FORWARDED:
-            signal.signal(getattr(signal, f"SIG{name}"), self._caught)
+        catch((getattr(signal, f"SIG{name}") for name in FORWARDED), self._caught)
         if self._raw:
             signal.signal(signal.SIGWINCH, self._caught)
             self._resized()
@@ -188,7 +188,7 @@ class Conversation:
             self._resized()
             return
         client = self.link.client
-        deadly = number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+        deadly = number in DEADLY
         if deadly and (self._signalled or not client.ready):  # nobody there to tell: it is for us
             self._end(128 + number)
             return

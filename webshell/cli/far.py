@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from types import FrameType
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
 from webshell.cli.client import Message
 from webshell.cli.conversation import status_of
 from webshell.cli.link import Link
+from webshell.cli.signals import DEADLY, catch
 from webshell.cli.transport import Door
 from webshell.cli.trouble import Failed, Stopped, Trouble
 
-DEADLY = ("INT", "TERM", "HUP", "QUIT")
-
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 3.0
 """For the answer to the request that ends the session: nobody waits longer after Ctrl-C."""
 
 LINE_BYTES = 16 << 10
@@ -54,8 +53,7 @@ class Far:
         :returns: its status; 128 + n after signal n.
         :raises Trouble: it failed, or the connection is gone for good, or the session.
         """
-        for each in DEADLY:
-            signal.signal(getattr(signal, f"SIG{each}"), self._caught)
+        catch(DEADLY, self._caught)
         whole = self._work = Deferred.fromCoroutine(self._whole(name, work))
         try:
             return await whole
@@ -180,7 +178,7 @@ class Far:
             closing: Deferred[Message] = Deferred.fromCoroutine(self.link.ask("close"))
             try:
                 await closing.addTimeout(CLOSE_SECONDS, self._reactor)
-            except (Trouble, TimeoutError):
+            except (Trouble, TimeoutError):  # Twisted's, which is not Python's
                 pass  # it is gone already, or ends when its time to linger is over
         await self.link.leave()
 
@@ -217,7 +215,7 @@ class Far:
         if sys.stderr is not None and sys.stderr.isatty():
             print(f"\r\x1b[K[webshell: {text}]", file=sys.stderr, flush=True)
 
-    def _caught(self, number: int, frame: object) -> None:
+    def _caught(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self.fail, Stopped(number))
 
 

@@ -14,6 +14,7 @@ from webshell import __version__
 from webshell.cli.address import parse_address
 from webshell.cli.places import parse_place, server_of
 from webshell.cli.routes import parse_route
+from webshell.cli.signals import DEADLY, catch
 from webshell.cli.tokens import find_token
 from webshell.cli.trouble import Trouble
 from webshell.cli.trust import Trust, pins
@@ -185,28 +186,40 @@ def told(trouble: Trouble) -> int:
 
 
 def _run(options: argparse.Namespace, address: Any, token: str) -> int:
-    from twisted.internet import reactor  # importing it installs it
+    from twisted.internet import reactor as installed  # importing it installs it
     from twisted.internet.defer import Deferred
 
     from webshell.cli.transport import Door
 
+    reactor: Any = installed
     command = importlib.import_module(f"webshell.cli.{COMMANDS[options.what]}").command
     door = Door(reactor, address, token, Trust(options.ca_file, pins(options.pin)), plain=options.plain)
     statuses: list[int] = []
+    failed: list[Any] = []
 
     async def whole(begun: Coroutine[Any, Any, int]) -> None:
         try:
-            statuses.append(await begun)
+            end(await begun)
         except Trouble as trouble:
-            statuses.append(told(trouble))
-        finally:
+            if not statuses:  # after a signal nobody asks why
+                end(told(trouble))
+
+    def end(status: int) -> None:
+        if not statuses:
+            statuses.append(status)
             reactor.stop()
 
-    failed: list[Any] = []
-    reactor.callWhenRunning(
-        lambda: Deferred.fromCoroutine(whole(command(reactor, options, door))).addErrback(failed.append)
-    )
+    def crash(failure: Any) -> None:
+        failed.append(failure)
+        end(1)
+
+    def begin() -> None:
+        # until the command knows better
+        catch(DEADLY, lambda number, frame: reactor.callFromThread(end, 128 + number))
+        Deferred.fromCoroutine(whole(command(reactor, options, door))).addErrback(crash)
+
+    reactor.callWhenRunning(begin)
     reactor.run()
     if failed:
         failed[0].raiseException()
-    return statuses[0] if statuses else INTERRUPTED
+    return statuses[0]

@@ -248,10 +248,11 @@ class Socket(WebSocketClientProtocol):
                     "--pin FINGERPRINT the certificate itself (a server with --self-signed prints it)"
                 )
             return Refused("the server does not speak TLS as it should; is it http:// there?")
-        hint = f", or is it {'http' if self._client_speaks_tls() else 'https'}:// there"
-        return Trouble(
-            f"the server closed the connection before it had begun; is this the address of a webshell{hint}?"
-        )
+        what = "the server closed the connection before it had begun"
+        if "handshake timeout" in reason:
+            what = f"the server does not answer within {CONNECT_SECONDS:.0f} seconds"
+        other = "http" if self._client_speaks_tls() else "https"
+        return Trouble(f"{what}; is this the address of a webshell, or is it {other}:// there?")
 
     def _client_speaks_tls(self) -> bool:
         return bool(self.factory.isSecure)
