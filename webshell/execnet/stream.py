@@ -11,7 +11,7 @@ from webshell.execnet.worker import Worker
 READ_BYTES = 1 << 20
 """Handed on at a time, at most."""
 
-IDLE_SECONDS = 25.0
+IDLE_SECONDS = 50.0
 """After so long a silence it is asked again: what lies between cuts connections that are silent for a minute, and a
 dead one would else be waited for."""
 
