@@ -11,10 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import execnet
 import pytest
+from execnet.gateway_base import get_execmodel
 from execnet.gateway_socket import start_via
 
 from webshell.execnet.channel_io import FEW, WINDOW, ChannelIO
@@ -394,8 +395,9 @@ def test_both_directions_flooded_at_once(group: execnet.Group, master: execnet.G
 
 
 @pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("queued", [False, True])
 def test_a_callback_of_the_gateway_in_between_writes_without_waiting(
-    group: execnet.Group, master: execnet.Gateway, depth: int
+    group: execnet.Group, master: execnet.Gateway, depth: int, queued: bool
 ) -> None:
     """It is called by the thread that brings the credit for which it would wait."""
     gateway = master
@@ -407,7 +409,10 @@ def test_a_callback_of_the_gateway_in_between_writes_without_waiting(
         for _ in range(100):
             counting.send(b"x" * 100_000)
 
-    master.remote_exec("channel.send(1)").setcallback(send)
+    calling = master.remote_exec("channel.send(1)")
+    if queued:
+        calling.waitclose(PATIENCE)  # then it is this thread that calls, while it holds up the receiver
+    calling.setcallback(send)
     assert counting.receive(PATIENCE) == 10_000_000
 
 
@@ -427,6 +432,28 @@ def test_many_threads_write_whole_messages(group: execnet.Group, master: execnet
     for thread in threads:
         thread.join(PATIENCE)
     assert results == {number: [(number, item) for item in range(100)] for number in range(4)}
+
+
+def test_whose_message_cannot_be_sent_is_told() -> None:
+    """The line fails just when the message has been taken from those that wait."""
+
+    class Failing:
+        gateway = None
+        answers: ClassVar = [("started", 1)]
+
+        def receive(self) -> Any:
+            return self.answers[0]
+
+        def send(self, item: object) -> None:
+            raise OSError("the line is cut")
+
+        def setcallback(self, callback: Callable[[Any], Any], endmarker: object) -> None:
+            pass
+
+    for _ in range(20):
+        io = ChannelIO(Failing(), get_execmodel("thread"), "cut")
+        with pytest.raises(OSError, match="the line is cut"):
+            io.write(b"x" * 100_000)
 
 
 def test_after_its_end_nothing_is_written(group: execnet.Group, master: execnet.Gateway) -> None:

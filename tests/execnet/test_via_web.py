@@ -155,8 +155,9 @@ def test_case_24_tls_remains_between_the_two_ends(
 
 @pytest.mark.parametrize("key", ["http", "ws"])
 @pytest.mark.parametrize("deeper", [False, True])
+@pytest.mark.parametrize("queued", [False, True])
 def test_a_callback_of_the_gateway_in_between_writes_without_waiting(
-    group: Group, place: str, key: str, deeper: bool
+    group: Group, place: str, key: str, deeper: bool, queued: bool
 ) -> None:
     """It is called by the thread that brings the answers for which it would wait."""
     first = group.makegateway("popen//id=first")
@@ -169,5 +170,8 @@ def test_a_callback_of_the_gateway_in_between_writes_without_waiting(
         for _ in range(300):
             counting.send(b"x" * 100_000)
 
-    first.remote_exec("channel.send(1)").setcallback(send)
+    calling = first.remote_exec("channel.send(1)")
+    if queued:
+        calling.waitclose(PATIENCE)  # then it is this thread that calls, while it holds up the receiver
+    calling.setcallback(send)
     assert counting.receive(PATIENCE) == 30_000_000

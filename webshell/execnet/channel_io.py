@@ -78,6 +78,7 @@ class ChannelIO:
         self._deaf = False
         self._ended = threading.Event()
         threading.Thread(target=self._send, name=f"webshell: to {name}", daemon=True).start()
+        carry(channel.gateway)
         channel.setcallback(self._told, endmarker=_GONE)
 
     # what a gateway does
@@ -156,7 +157,6 @@ class ChannelIO:
     # called in the receiver thread of the gateway in between: it must not wait
 
     def _told(self, item: Any) -> None:
-        carry()
         if item is _GONE:
             self._finish(f"{self.name} ended with {self._channel.gateway.id}, through which it was reached")
         elif item is None:
@@ -237,7 +237,11 @@ class ChannelIO:
                 sent.append(done)
         if not parts:
             self._waiting.popleft()
-        self._channel.send(b"".join(parts) if parts else _END)
+        try:
+            self._channel.send(b"".join(parts) if parts else _END)
+        except OSError:
+            self._waiting.extend((_END, done) for done in sent)  # they are told of the end with the others
+            raise
         for done in sent:
             done.set()
         return size

@@ -9,6 +9,7 @@ from functools import partial
 from execnet import Gateway, Group, XSpec
 from execnet.gateway_bootstrap import sendexec
 
+from webshell.execnet.carrying import carry
 from webshell.execnet.reach import reach
 from webshell.execnet.relays import master_of
 from webshell.execnet.sources import for_pipes
@@ -50,6 +51,7 @@ def over_web(group: Group, spec: XSpec) -> Gateway:
         raise
     io.show_errors()
     gateway = Gateway(io, spec)
+    carry(gateway)
     group._register(gateway)
     try:
         configure(gateway, spec)
