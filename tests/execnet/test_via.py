@@ -394,6 +394,13 @@ def test_both_directions_flooded_at_once(group: execnet.Group, master: execnet.G
     assert arrived == [65536] * 300
 
 
+def test_the_lock_that_tells_who_is_called_is_there(master: execnet.Gateway) -> None:
+    """A private name of execnet, and one of Python: without them a callback might wait for ever."""
+    assert not master._receivelock._is_owned()
+    with master._receivelock:
+        assert master._receivelock._is_owned()
+
+
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("queued", [False, True])
 def test_a_callback_of_the_gateway_in_between_writes_without_waiting(
