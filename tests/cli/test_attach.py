@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 
 from cli.commands import Terminal, Wire, sessions, webshell
 from wire import Server
+
+WATCH = (
+    "import os, signal; wanted = [signal.SIGWINCH]; signal.pthread_sigmask(signal.SIG_BLOCK, wanted); "
+    "show = lambda: print(os.get_terminal_size().lines, os.get_terminal_size().columns, flush=True); "
+    "show(); signal.sigwait(wanted); show()"
+)
+"""Shows the size, and once more when it has changed."""
 
 
 def prompt(terminal: Terminal) -> None:
@@ -29,12 +37,12 @@ def test_a_shell_and_its_exit_status(server: Server) -> None:
 def test_the_size_follows(server: Server) -> None:
     with Terminal(server, "attach") as terminal:
         prompt(terminal)
-        terminal.type("trap 'stty size' WINCH; stty size\r")
-        terminal.until("\n30 100\r\nready> ")  # else not the shell would get the signal, but what it runs
+        # a program that waits for nothing else: a shell with a line editor runs its traps when the next line comes
+        terminal.type(f"{sys.executable} -c '{WATCH}'\r")
+        terminal.until("\n30 100\r\n")
         terminal.resize(41, 123)
         terminal.process.send_signal(signal.SIGWINCH)
-        terminal.type("\r")
-        terminal.until("41 123\r\n")
+        terminal.until("41 123\r\n.*ready> ")
         terminal.type("exit\r")
         assert terminal.end() == 0
 

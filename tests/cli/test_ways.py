@@ -84,6 +84,7 @@ def test_no_frame_waits_for_an_acknowledgement() -> None:
     for transport in (Memory(), StringTransport()):  # a unix socket has no such option
         made = Socket()
         made.factory = WebSocketClientFactory("wss://localhost/ws", reactor=Clock())
+        made.factory.setProtocolOptions(openHandshakeTimeout=0)  # its timer would be one of the real reactor
         made.prepare(Client(Deaf()), Deferred(), lambda: None)
         made.makeConnection(transport)
         assert transport.value().startswith(b"GET /ws ")
