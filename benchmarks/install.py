@@ -15,7 +15,7 @@ TTYD = (
     *("zlib1g", "libzstd1", "libgcc-s1", "libc6"),
 )
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-SOURCE = f"deb [signed-by={KEYRING}] http://deb.debian.org/debian {SUITE} main\n"
+MIRROR = "$(ORIGIN) $(REPO_URI)"
 
 
 def install(peers: Path) -> None:
@@ -35,7 +35,7 @@ def _ttyd(peers: Path) -> None:
         work = Path(name)
         (work / "lists" / "partial").mkdir(parents=True)
         (work / "cache" / "archives" / "partial").mkdir(parents=True)
-        (work / "sources.list").write_text(SOURCE)
+        (work / "sources.list").write_text(f"deb [signed-by={KEYRING}] {_mirror()} {SUITE} main\n")
         settings = {
             "Dir::Etc::sourcelist": work / "sources.list",
             "Dir::Etc::sourceparts": "/dev/null",
@@ -48,6 +48,19 @@ def _ttyd(peers: Path) -> None:
         subprocess.run([*apt, "update"], check=True)
         subprocess.run([*apt, "download", *TTYD], check=True, cwd=work)
         _unpack(work, peers / "ttyd")
+
+
+def _mirror() -> str:
+    """Where this system has its own packages from.
+
+    :raises OSError: it is no Debian.
+    """
+    command = ["apt-get", "indextargets", "--format", MIRROR, "Created-By: Packages"]
+    for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
+        origin, _, address = line.partition(" ")
+        if origin == "Debian" and not address.rstrip("/").endswith("-security"):
+            return address
+    raise OSError("ttyd is taken from Debian's packages, and this system has none")
 
 
 def _websocketd(peers: Path) -> None:
