@@ -6,16 +6,21 @@ be gateways through gateways, and connections through both. So it waits for noth
 
 from __future__ import annotations
 
+import threading
 from typing import Any
-from weakref import WeakSet
+from weakref import ref
 
-_carriers: WeakSet[Any] = WeakSet()
+_carriers: tuple[ref[Any], ...] = ()  # another one for each change: any thread may be looking at the last one
+_change = threading.Lock()
 
 
 def carry(gateway: Any) -> None:
     """From now on, something depends on *gateway*'s receiving."""
+    global _carriers
     if hasattr(gateway, "_receivelock"):
-        _carriers.add(gateway)
+        with _change:
+            others = [one for one in _carriers if one() not in (None, gateway)]
+            _carriers = (*others, ref(gateway))
 
 
 def carries() -> bool:
@@ -23,4 +28,5 @@ def carries() -> bool:
 
     Callbacks are called with the gateway's lock: by its receiver thread, or by ``setcallback`` for what is there.
     """
-    return any(gateway._receivelock._is_owned() for gateway in list(_carriers))
+    gateways = (one() for one in _carriers)
+    return any(gateway is not None and gateway._receivelock._is_owned() for gateway in gateways)
