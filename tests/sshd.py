@@ -56,21 +56,10 @@ class Sshd:
         self._log = home / "sshd.log"
         for name in ("host", "user"):
             subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(home / name)], check=True)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
         if os.geteuid() == 0:
             # sshd of root refuses to start without it; its service makes it. It stays: others may run by now
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-        server = {
-            "ListenAddress": f"127.0.0.1:{port}",
-            "HostKey": home / "host",
-            "AuthorizedKeysFile": home / "user.pub",
-            "PidFile": "none",
-            "StrictModes": "no",
-            "UsePAM": "no",
-            "PermitRootLogin": "prohibit-password",
-            "PasswordAuthentication": "no",
-        }
+        port, self._process = self._started(home, sshd)
         client = {
             "HostName": "127.0.0.1",
             "Port": port,
@@ -82,12 +71,31 @@ class Sshd:
             "StrictHostKeyChecking": "no",
             "UserKnownHostsFile": home / "known",
         }
-        (home / "sshd_config").write_text("".join(f"{name} {value}\n" for name, value in server.items()))
         self.config.write_text("Host box\n" + "".join(f"  {name} {value}\n" for name, value in client.items()))
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen([sshd, "-D", "-e", "-f", str(home / "sshd_config")], stderr=log)
-        if not eventually(lambda: self._process.poll() is not None or b"listening on" in self._log.read_bytes()):
-            raise AssertionError(self._log.read_text())
+
+    def _started(self, home: Path, sshd: str) -> tuple[int, subprocess.Popen[bytes]]:
+        """It takes no port that the system chooses, so one that was free is tried, and another one if it is not now."""
+        while True:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            server = {
+                "ListenAddress": f"127.0.0.1:{port}",
+                "HostKey": home / "host",
+                "AuthorizedKeysFile": home / "user.pub",
+                "PidFile": "none",
+                "StrictModes": "no",
+                "UsePAM": "no",
+                "PermitRootLogin": "prohibit-password",
+                "PasswordAuthentication": "no",
+            }
+            (home / "sshd_config").write_text("".join(f"{name} {value}\n" for name, value in server.items()))
+            with self._log.open("wb") as log:
+                process = subprocess.Popen([sshd, "-D", "-e", "-f", str(home / "sshd_config")], stderr=log)
+            assert eventually(lambda: process.poll() is not None or b"listening on" in self._log.read_bytes())  # noqa: B023
+            if process.poll() is None:
+                return port, process
+            if b"Address already in use" not in self._log.read_bytes():
+                raise AssertionError(self._log.read_text())
 
     @property
     def spec(self) -> str:

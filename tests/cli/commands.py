@@ -141,9 +141,11 @@ class Wire:
         self.url = f"http://{self.host}/"
 
     def lead_to(self, server: Server) -> None:
-        """Begin; the server knows itself by :attr:`host`."""
+        """From now on; the server knows itself by :attr:`host`."""
+        begun = self._target != ("", 0)
         self._target = ("127.0.0.1", int(server.url.rpartition(":")[2].strip("/")))
-        threading.Thread(target=self._accept, daemon=True).start()
+        if not begun:
+            threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
         while True:

@@ -54,8 +54,8 @@ def test_the_form_that_is_wanted(api: Api, accept: str | None, kind: str) -> Non
 
 def test_both_streams_in_rows(api: Api) -> None:
     name = api.python(
-        "import os, time\nos.write(1, 'aä'.encode())\ntime.sleep(0.05)\n"
-        "os.write(2, b'\\xff')\ntime.sleep(0.05)\nos.write(1, b'b')\nos._exit(3)"
+        "import os\nos.write(1, 'aä'.encode())\nos.read(0, 1)\n"
+        "os.write(2, b'\\xff')\nos.read(0, 1)\nos.write(1, b'b')\nos._exit(3)"
     )
     expected = [
         {"off": 0, "stream": "out", "text": "aä"},
@@ -63,8 +63,13 @@ def test_both_streams_in_rows(api: Api) -> None:
         {"off": 3, "stream": "out", "text": "b"},
         {"exit": 3, "signal": None, "survivors": []},
     ]
-    assert rows(ask(api, f"exec/{name}", ROWS)) == expected  # as it comes
-    assert rows(ask(api, f"s/{name.partition('.')[0]}", ROWS)) == expected  # when it has ended
+    with api.streaming(f"exec/{name}", Accept=ROWS) as watcher:
+        for row in expected[:2]:
+            assert json.loads(watcher.readline()) == row  # as it comes
+            api.feed(name, b".")
+        assert rows(watcher.read()) == expected[2:]
+    assert rows(ask(api, f"exec/{name}", ROWS)) == expected  # when it has ended
+    assert rows(ask(api, f"s/{name.partition('.')[0]}", ROWS)) == expected
     assert rows(ask(api, f"s/{name.partition('.')[0]}?process=1", ROWS)) == expected
     assert ask(api, f"s/{name.partition('.')[0]}", "text/plain").body == "aä".encode() + b"\xff" + b"b"
 

@@ -254,9 +254,10 @@ def test_another_subprotocol(server: Server, api: Api) -> None:
 
 def test_case_14_over_a_websocket(server: Server, api: Api) -> None:
     name = api.popen("cat")
-    with pytest.raises(Refused) as refused:
-        Line(Api(server.url, ""), name)
-    assert refused.value.status == 401
+    for token in ("", "wrong"):
+        with pytest.raises(Refused) as refused:
+            Line(Api(server.url, token), name)
+        assert refused.value.status == 401
     with Line(Api(server.url, server.view_token), name) as line:
         assert line.go_on() == (4003, "not-allowed")
     api.ask("DELETE", f"exec/{name}")

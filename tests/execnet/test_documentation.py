@@ -24,12 +24,32 @@ PAGE = "docs/execnet.rst"
 TEXT = (ROOT / PAGE).read_text("utf-8")
 
 
-def test_case_1_the_example_as_it_stands(tmp_path: Path, web: Group, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it is in execnet's list of wishes, with that name of a host."""
+EXAMPLE = """
+gw = group.makegateway("http=codespeak.net")
+
+def fun(channel):
+    return channel.send(channel.receive()+1)
+
+ch = gw.remote_exec(fun)
+ch.send(1)
+x = ch.receive()
+assert x == 2
+"""
+"""The session of execnet's list of wishes."""
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "ws", "wss"])
+def test_case_1_the_example_as_it_stands(
+    tmp_path: Path, web: Group, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """As it is in that list and on our page, with that name of a host; and with the other keys."""
     create = socket.create_connection
     asked: list[tuple[str, int]] = []
     _, example, _ = python_of(PAGE)
-    with Server(tmp_path, "--no-auth", "--host", "codespeak.net") as server:
+    assert example.strip() == EXAMPLE.strip()
+    certificate = tmp_path / "certificate.pem"
+    secure = ("--self-signed", str(certificate)) if scheme in ("https", "wss") else ()
+    with Server(tmp_path, "--no-auth", "--host", "codespeak.net", *secure) as server:
         host, port = site(server).split(":")
 
         def there(place: tuple[str, int], *rest: Any) -> Any:
@@ -37,13 +57,14 @@ def test_case_1_the_example_as_it_stands(tmp_path: Path, web: Group, monkeypatch
             return create((host, int(port)), *rest)
 
         monkeypatch.setattr(socket, "create_connection", there)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # who vouches, on that machine
         program = tmp_path / "example.py"  # a function is sent by its source, which execnet finds in its file
-        program.write_text(example)
+        program.write_text(EXAMPLE.replace("http=", f"{scheme}="))
         names: dict[str, Any] = {"group": web}
-        exec(compile(example, str(program), "exec"), names)
+        exec(compile(program.read_text(), str(program), "exec"), names)
         assert names["x"] == 2
         web.terminate(5)
-    assert set(asked) == {("codespeak.net", 80)}
+    assert set(asked) == {("codespeak.net", 443 if secure else 80)}
 
 
 def test_where_an_interpreter_is(server: Server, tmp_path: Path) -> None:

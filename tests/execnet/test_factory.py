@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import execnet
 import pytest
+from gateways import quick
 from sshd import PATIENCE, Service, Sshd, eventually, processes
 
 from webshell.execnet import service as service_module
@@ -25,11 +26,13 @@ from webshell.execnet.service import Factory
 from webshell.execnet.trouble import NotStarted, Refused
 
 CLIENT = """
-import os, sys
+import os, sys, time
 from webshell.execnet import Group
 group = Group()
 group.setlocalfactory(int(sys.argv[1]), sys.argv[2])
+begin = time.monotonic()
 gateway = group.makegateway(sys.argv[3])
+took = time.monotonic() - begin
 print(*gateway.remote_exec(
     "import os; channel.send((os.environ['SSH_CONNECTION'], os.getpid()))"
 ).receive(), flush=True)
@@ -88,6 +91,18 @@ def test_case_27_programs_share_one_connection(service: Service, sshd: Sshd, gro
     assert len(sshd.clients()) == 1
 
 
+def test_case_27_only_the_first_waits_for_ssh(tmp_path: Path, sshd: Sshd) -> None:
+    def ratio() -> float:
+        took = []
+        with Service(tmp_path) as service:
+            for _ in range(2):
+                with client(service, sshd, "print(took); group.terminate(timeout=5)") as program:
+                    took.append(float(program.communicate(timeout=PATIENCE)[0].splitlines()[1]))
+        return took[1] / took[0]
+
+    assert not quick(0.25, ratio)
+
+
 def test_case_27_who_comes_at_the_same_time_shares_it_too(service: Service, sshd: Sshd) -> None:
     before = sshd.connections()
     programs = [client(service, sshd, "group.terminate(timeout=5)") for _ in range(3)]
@@ -129,11 +144,12 @@ def test_case_27_when_ssh_dies_all_are_told_and_the_next_call_reconnects(
 
 
 def test_case_27_without_a_service_the_error_says_how_to_start_one(tmp_path: Path, sshd: Sshd, group: Group) -> None:
-    with socket.create_server((LOOPBACK, 0)) as closed:
+    with socket.socket() as closed:
+        closed.bind((LOOPBACK, 0))  # it listens to nobody
         port = closed.getsockname()[1]
-    group.setlocalfactory(port, str(tmp_path / "token"))
-    with pytest.raises(NoFactory, match=rf"not running; python -m webshell\.execnet\.service --port {port} starts"):
-        group.makegateway(sshd.spec)
+        group.setlocalfactory(port, str(tmp_path / "token"))
+        with pytest.raises(NoFactory, match=rf"not running; python -m webshell\.execnet\.service --port {port} starts"):
+            group.makegateway(sshd.spec)
     assert len(group) == 0
 
 

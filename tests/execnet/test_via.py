@@ -148,10 +148,11 @@ def test_case_24_a_socket_server_that_another_gateway_reaches(group: execnet.Gro
     gateway = group.makegateway(f"socket={host}:{port}//via=master")
     assert ask(gateway, "channel.send(3)") == 3
     gateway.exit()
-    with socket.create_server(("127.0.0.1", 0)) as closed:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # it listens to nobody
         port = closed.getsockname()[1]
-    with pytest.raises(NotStarted, match=rf"socket=127\.0\.0\.1:{port}, via master\): Connection refused"):
-        group.makegateway(f"socket=127.0.0.1:{port}//via=master")
+        with pytest.raises(NotStarted, match=rf"socket=127\.0\.0\.1:{port}, via master\): Connection refused"):
+            group.makegateway(f"socket=127.0.0.1:{port}//via=master")
 
 
 def test_what_a_spec_says_holds_behind_another_gateway(

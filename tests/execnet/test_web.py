@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import subprocess
 import sys
 import threading
+from importlib import metadata
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -48,7 +51,7 @@ def test_case_1_plain(gateway: execnet.Gateway, spec: str) -> None:
 
 
 def test_case_1_execnet_is_as_it_was_released() -> None:
-    """Nothing of it is replaced by importing ours."""
+    """Nothing of it is replaced by importing ours, nor in its files."""
     program = """
         import execnet, sys
         from execnet import multi
@@ -60,6 +63,12 @@ def test_case_1_execnet_is_as_it_was_released() -> None:
         assert "twisted" not in sys.modules and "autobahn" not in sys.modules
     """
     subprocess.run([sys.executable, "-c", dedent(program)], check=True, timeout=PATIENCE)
+    files = [file for file in metadata.files("execnet") or [] if file.hash is not None and file.suffix == ".py"]
+    assert len(files) > 10
+    for file in files:
+        assert file.hash is not None
+        digest = hashlib.new(file.hash.mode, file.read_binary()).digest()
+        assert base64.urlsafe_b64encode(digest).decode().rstrip("=") == file.hash.value, file
 
 
 def test_a_process_without_a_reactor(server: Server, transport: str) -> None:

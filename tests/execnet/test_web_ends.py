@@ -9,14 +9,17 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from functools import partial
 from pathlib import Path
+from statistics import median
 from textwrap import dedent
 
 import execnet
 import pytest
 from cli.commands import Wire
 from exec.asking import api_of
-from gateways import alive, ask, echo, eventually, exists, pid_of, site
+from gateways import alive, ask, echo, eventually, exists, pid_of, quick, site
 from wire import PATIENCE, Server
 
 from webshell.execnet import Group
@@ -45,21 +48,28 @@ def forget(server: Server, gateway: execnet.Gateway, method: str = "DELETE", mor
 
 def test_case_5_a_worker_that_is_unknown(web: Group, cuttable: str, wire: Wire, server: Server) -> None:
     """As after a restart of the server: it is told at once, and nobody asks again."""
-    gateway = web.makegateway(cuttable)
-    channel = echo(gateway)
-    worker = io_of(gateway).worker
-    name = worker.id
-    worker.id = "nobody.1"  # a server that has forgotten it answers so
-    asked = server.log.count("nobody.1")
-    wire.cut()
-    with pytest.raises(EOFError, match=r"nobody\.1"):
-        channel.receive(PATIENCE)
-    with pytest.raises(OSError, match="cannot send"):
-        channel.send(1)
-    assert io_of(gateway).wait() is None
-    assert server.log.count("nobody.1") - asked <= 8  # output, errors, input, the end: each once or twice
-    worker.id = name
-    worker.kill()
+
+    def end() -> float:
+        gateway = web.makegateway(cuttable)
+        channel = echo(gateway)
+        worker = io_of(gateway).worker
+        name = worker.id
+        worker.id = "nobody.1"  # a server that has forgotten it answers so
+        asked = server.log.count("nobody.1")
+        begin = time.monotonic()
+        wire.cut()
+        with pytest.raises(EOFError, match=r"nobody\.1"):
+            channel.receive(PATIENCE)
+        with pytest.raises(OSError, match="cannot send"):
+            channel.send(1)
+        took = time.monotonic() - begin
+        assert io_of(gateway).wait() is None
+        assert server.log.count("nobody.1") - asked <= 8  # output, errors, input, the end: each once or twice
+        worker.id = name
+        worker.kill()
+        return took
+
+    assert not quick(1, end)
 
 
 def test_case_5_a_worker_that_was_cleaned_up(web: Group, cuttable: str, wire: Wire, server: Server) -> None:
@@ -76,16 +86,22 @@ def test_case_5_a_worker_that_was_cleaned_up(web: Group, cuttable: str, wire: Wi
     assert io_of(gateway).wait() == -15
 
 
-def test_case_6_killed(web: Group, gateway: execnet.Gateway) -> None:
-    channel = echo(gateway)
-    os.kill(pid_of(gateway), signal.SIGKILL)
-    with pytest.raises(EOFError, match="has ended by signal 9"):
-        channel.waitclose(PATIENCE)
-    with pytest.raises(OSError, match="cannot send"):
-        channel.send(1)
-    assert io_of(gateway).wait() == -9
-    web.terminate(2)
-    assert not web
+def test_case_6_killed(web: Group, spec: str) -> None:
+    def end() -> float:
+        gateway = web.makegateway(spec)
+        channel = echo(gateway)
+        os.kill(pid_of(gateway), signal.SIGKILL)
+        with pytest.raises(EOFError, match="has ended by signal 9"):
+            channel.waitclose(PATIENCE)
+        with pytest.raises(OSError, match="cannot send"):
+            channel.send(1)
+        assert io_of(gateway).wait() == -9
+        begin = time.monotonic()
+        web.terminate(2)
+        assert not web
+        return time.monotonic() - begin
+
+    assert not quick(3, end)
 
 
 def test_case_6_writing_to_what_has_ended_fails_at_once(gateway: execnet.Gateway) -> None:
@@ -146,6 +162,19 @@ def test_somebody_else_writes_too(web: Group, gateway: execnet.Gateway, server: 
     io_of(gateway).kill()
 
 
+def round_trip(gateway: execnet.Gateway) -> float:
+    """Seconds, the median of many."""
+    channel = echo(gateway)
+    times = []
+    for number in range(31):
+        begin = time.monotonic()
+        channel.send(number)
+        assert channel.receive(PATIENCE) == number
+        times.append(time.monotonic() - begin)
+    channel.send(None)
+    return median(times)
+
+
 def test_case_12_a_worker_that_does_not_read(web: Group, spec: str, server: Server) -> None:
     """Who writes waits, the server's memory is bounded, others go on; then all of it arrives."""
     stopped, other = web.makegateway(spec), web.makegateway(spec)
@@ -165,7 +194,7 @@ def test_case_12_a_worker_that_does_not_read(web: Group, spec: str, server: Serv
     writer.start()
     try:
         assert eventually(lambda: len(written) >= 20)
-        assert alive(other)
+        assert not quick(0.01, partial(round_trip, other))
         assert len(written) < 60
         assert server.memory() - before < 24 << 20
     finally:
@@ -197,24 +226,36 @@ def test_case_12_who_waits_for_room_is_told_of_the_end(web: Group, spec: str) ->
     assert len(failed) == 1
 
 
-def test_case_15_the_server_restarts(
-    tmp_path: Path, web: Group, transport: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    token = tmp_path / "token"
-    with Server(tmp_path, "--token-file", str(token)) as server:
-        place = site(server)
-        spec = f"{transport}={place}//token_file={token}"
-        gateway = web.makegateway(spec)
-        channel = echo(gateway)
-        pid = pid_of(gateway)
-    with Server(tmp_path, "--token-file", str(token), listen=f"tcp:{place.rpartition(':')[2]}:interface=127.0.0.1"):
-        with pytest.raises(EOFError, match="process"):
-            channel.receive(PATIENCE)
-        with pytest.raises(OSError, match="cannot send"):
-            channel.send(1)
-        assert eventually(lambda: not exists(pid))
-        assert alive(web.makegateway(spec))
-        web.terminate(5)
+def test_case_15_the_server_restarts(tmp_path: Path, web: Group, transport: str) -> None:
+    token = str(tmp_path / "token")
+
+    def restart() -> float:
+        with Wire() as wire:
+            spec = f"{transport}={wire.host}//token_file={token}"
+            options = ("--token-file", token, "--host", wire.host)
+            with Server(tmp_path, *options) as server:
+                wire.lead_to(server)
+                gateway = web.makegateway(spec)
+                channel = echo(gateway)
+                pid = pid_of(gateway)
+            ended = time.monotonic()
+            wire.cut(dead=True)
+            with Server(tmp_path, *options) as server:
+                wire.lead_to(server)
+                wire.mend()
+                back = time.monotonic()
+                with pytest.raises(EOFError, match="process"):
+                    channel.receive(PATIENCE)
+                with pytest.raises(OSError, match="cannot send"):
+                    channel.send(1)
+                told = time.monotonic() - back
+                assert eventually(lambda: not exists(pid))
+                gone = time.monotonic() - ended
+                assert alive(web.makegateway(spec))
+                web.terminate(5)
+        return max(told / 6, gone / 15)
+
+    assert not quick(1, restart)
 
 
 def test_case_15_the_server_does_not_come_back(tmp_path: Path, web: Group, transport: str) -> None:
@@ -242,31 +283,44 @@ def test_case_16_the_client_is_killed(server: Server, transport: str) -> None:
         print(*channel.receive(), flush=True)
         channel.receive()
     """
-    with subprocess.Popen(
-        [sys.executable, "-c", dedent(program)],
-        env={"WEBSHELL_TOKEN": server.token, "PYTHONPATH": ":".join(sys.path)},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as client:
-        assert client.stdout is not None
-        pids = [int(word) for word in client.stdout.readline().split()]
-        assert [exists(pid) for pid in pids] == [True, True]
-        client.kill()
-    assert eventually(lambda: not any(exists(pid) for pid in pids))
+
+    def end() -> float:
+        with subprocess.Popen(
+            [sys.executable, "-c", dedent(program)],
+            env={"WEBSHELL_TOKEN": server.token, "PYTHONPATH": ":".join(sys.path)},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as client:
+            assert client.stdout is not None
+            pids = [int(word) for word in client.stdout.readline().split()]
+            assert [exists(pid) for pid in pids] == [True, True]
+            client.kill()
+            begin = time.monotonic()
+        assert eventually(lambda: not any(exists(pid) for pid in pids))
+        return time.monotonic() - begin
+
+    assert not quick(0.3 + 2, end)
 
 
-def test_case_17_a_busy_worker(web: Group, gateway: execnet.Gateway) -> None:
-    pids = ask(
-        gateway,
-        """
-        import os, subprocess
-        channel.send((os.getpid(), subprocess.Popen(["sleep", "1000"]).pid))
-        """,
-    )
-    gateway.remote_exec("while True: pass")
-    web.terminate(0.3)
-    assert not web
-    assert eventually(lambda: not any(exists(pid) for pid in pids))
+def test_case_17_a_busy_worker(web: Group, spec: str) -> None:
+    def end() -> float:
+        gateway = web.makegateway(spec)
+        pids = ask(
+            gateway,
+            """
+            import os, subprocess
+            channel.send((os.getpid(), subprocess.Popen(["sleep", "1000"]).pid))
+            """,
+        )
+        gateway.remote_exec("while True: pass")
+        begin = time.monotonic()
+        web.terminate(1.0)
+        took = time.monotonic() - begin
+        assert not web
+        assert eventually(lambda: not any(exists(pid) for pid in pids))
+        return took
+
+    assert not quick(2, end)
 
 
 def test_case_17_a_kill_does_not_hang_where_nobody_answers(
