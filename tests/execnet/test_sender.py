@@ -55,13 +55,18 @@ class Line:
 
 
 class Lines:
-    """Gives those that it was given."""
+    """Gives those that it was given.
+
+    :ivar asked: for one.
+    """
 
     def __init__(self) -> None:
+        self.asked = threading.Event()
         self.given: Queue[Line | BaseException | None] = Queue()
         self.closed = threading.Event()
 
     def line(self) -> Line | None:
+        self.asked.set()
         line = self.given.get(timeout=PATIENCE)
         if isinstance(line, BaseException):
             raise line
@@ -99,13 +104,17 @@ def scene() -> Iterator[Scene]:
 
 
 def test_small_writes_are_joined_and_large_ones_cut(scene: Scene) -> None:
-    for number in range(10):
+    scene.sender.write(b"0")
+    assert scene.lines.asked.wait(PATIENCE)  # what comes now has to wait
+    for number in range(1, 10):
         scene.sender.write(b"%d" % number)
     scene.sender.write(b"x" * (2 * PIECE_BYTES + 5))
     scene.sender.write(b"end")
     line = scene.line()
     assert eventually(lambda: line.bytes == 2 * PIECE_BYTES + 18)
-    assert [(piece.offset, len(piece.data)) for piece in line.sent][1:] == [
+    assert [(piece.offset, len(piece.data)) for piece in line.sent] == [
+        (0, 1),
+        (1, 9),
         (10, PIECE_BYTES),
         (10 + PIECE_BYTES, PIECE_BYTES),
         (10 + 2 * PIECE_BYTES, 8),
