@@ -4,51 +4,124 @@ from __future__ import annotations
 
 import http.client
 import socket
-import time
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-from twisted.internet.task import Clock
+from further.links import configured
+from twisted.internet.testing import MemoryReactorClock
 from twisted.web.resource import Resource
-from wire import Refused, Server, WireClient
+from wire import PATIENCE, Refused, Server, WireClient
 
-from webshell.limits import Limits
-from webshell.runners import RUNNERS
-from webshell.sessions import Sessions
-from webshell.targets.precedence import Precedence
+from webshell.config import Config
+from webshell.further import FurtherLink
+from webshell.service import Shell, policy
 from webshell.web.access import PUBLIC
-from webshell.web.credentials import Credentials, Throttle
-from webshell.web.page import static_folder
-from webshell.web.tokens import Keyring, new_token
-from webshell.web.tree import Tree
-from webshell.web.websocket import Sockets
+from webshell.web.exec.routes import ACTS
+from webshell.web.further import routes as further_routes
+from webshell.web.further.approval import WAITING
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW")
 
+Public = Mapping[tuple[bytes, ...], Collection[bytes]]
 
-def routes() -> Iterator[str]:
-    """Every path of the tree as it is built, relative to its root."""
-    clock = Clock()
-    sessions = Sessions(None, RUNNERS, Limits(), clock, time.time)  # type: ignore[arg-type]
-    credentials = Credentials(Keyring(new_token()), Throttle(clock))
-    sockets = Sockets(sessions, clock, Precedence())
-    tree = Tree(sessions, sockets, static_folder(), credentials, lambda: True)
+
+class Kind(NamedTuple):
+    """A way to run the daemon, which changes what there is: the same, as the service is told it."""
+
+    config: Config
+    options: tuple[str, ...] = ()
+    further: bool = False
+    public: Public = PUBLIC
+
+
+KINDS = {
+    "plain": Kind(Config()),
+    "passwords": Kind(Config(auth=("memory:a:b",)), ("--auth", "memory:a:b")),
+    "further": Kind(Config(further_link=True), (), True, {**PUBLIC, **further_routes.PUBLIC}),
+    "approving": Kind(
+        Config(further_link=True, further=FurtherLink(approval=True)),
+        (),
+        True,
+        {**PUBLIC, **further_routes.PUBLIC, (b"approve",): {b"GET", b"HEAD", b"POST"}},
+    ),
+}
+
+
+def routes(config: Config) -> list[str]:
+    """Every path of the tree as the service builds it, relative to its root, and paths below each of them."""
+    reactor = MemoryReactorClock()
+    shell = Shell(reactor, config, policy(reactor, config))
 
     def below(resource: Resource, path: str) -> Iterator[str]:
-        for name, child in resource.children.items():
+        children = dict(resource.children)
+        if type(resource).getChild is not Resource.getChild:  # it knows its children when it is asked
+            children[b"ID"] = resource.getChild(b"ID", None)
+        for name, child in children.items():
             here = path + name.decode()
             yield here
-            if isinstance(child, Resource):
-                yield from below(child, here + "/")
+            if not here.startswith("v/"):  # a version's files, many of one kind
+                yield from (f"{here}/", f"{here}/x", f"{here}/x/y")
+            yield from below(child, here + "/")
 
-    yield from below(tree, "")
+    acts = {b"/".join((b"exec/ID", *steps)).decode() for steps in ACTS}
+    return sorted({*below(shell._tree, ""), *acts, "i/x", "metrics", "no/such/thing"})
 
 
-ROUTES = sorted(
-    {*routes(), "s/ID", "s/ID/files", "s/ID/files/x", "i/x", "popen", "exec/1", "metrics", "run", "upload"}
-    | {"no/such/thing"}
-)
+class Walk:
+    """A daemon of a kind with a process in it, the paths of its tree, and a stranger's connection to it."""
+
+    def __init__(self, kind: str, server: Server) -> None:
+        self.kind = KINDS[kind]
+        self.server = server
+        self.credential = f"Bearer {server.token}" if server.token else f"Basic {b64encode(b'a:b').decode()}"
+        self.session, self.process = self._something()
+        self.real = {"s/ID": f"s/{self.session}", "exec/ID": f"exec/{self.process}"}
+        """What the paths stand for that have an ID."""
+        self.paths = [*ROUTES[kind]]
+        for form, real in self.real.items():
+            self.paths += [real + path.removeprefix(form) for path in ROUTES[kind] if path.startswith(form)]
+        parts = urlsplit(server.url)
+        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
+
+    def _something(self) -> tuple[str, str]:
+        with WireClient(self.server.url, headers=[("Authorization", self.credential)]) as client:
+            client.expect("hello")
+            client.send({"type": "open", "id": 1})
+            session = client.expect("attached")["session"]
+            client.send({"type": "start", "id": 2, "runner": "sh", "line": "sleep 1000"})
+            number = client.expect("started")["process"]["process"]
+        return session, f"{session}.{number}"
+
+    def ask(self, method: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
+        """The answer to a stranger, over one connection while the server keeps it open."""
+        self._connection.request(method, "/" + path, headers=headers or {})
+        response = self._connection.getresponse()
+        body = response.read()
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, body
+
+    def public(self, method: str, path: str) -> bool:
+        return method.encode() in self.kind.public.get(tuple(step.encode() for step in path.split("/")), ())
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+ROUTES = {kind: routes(made.config) for kind, made in KINDS.items()}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def walk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+    kind = KINDS[request.param]
+    home = tmp_path_factory.mktemp("home")
+    approval = f"approval = {str(kind.config.further.approval).lower()}"
+    options = ("--config", configured(home, approval)) if kind.further else kind.options
+    with Server(home, *options) as server:
+        walk = Walk(request.param, server)
+        yield walk
+        walk.close()
 
 
 def ask(
@@ -56,7 +129,7 @@ def ask(
 ) -> tuple[int, dict[str, str], bytes]:
     """The answer to a stranger."""
     parts = urlsplit(server.url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
     connection.request(method, "/" + path, headers=headers or {})
     response = connection.getresponse()
     body = response.read()
@@ -64,21 +137,31 @@ def ask(
     return response.status, {name.lower(): value for name, value in response.getheaders()}, body
 
 
-def public(method: str, path: str) -> bool:
-    return method.encode() in PUBLIC.get(tuple(step.encode() for step in path.split("/")), ())
-
-
 def test_the_walk_finds_the_routes() -> None:
-    assert {"", "ws", "whoami", "share", "login", "logout", "healthz", "readyz", "favicon.svg"} <= set(ROUTES)
-    assert any(route.endswith("/js/app.js") for route in ROUTES)
-    assert any(route.endswith("/xterm.mjs") for route in ROUTES)
+    plain = set(ROUTES["plain"])
+    assert {"", "ws", "whoami", "share", "login", "logout", "healthz", "readyz", "favicon.svg"} <= plain
+    assert {"popen", "exec", "exec/ID", "exec/ID/status", "exec/ID/wait", "exec/ID/signal", "exec/ID/resize"} <= plain
+    assert {"s", "s/ID", "s/ID/files", "s/ID/files/x/y"} <= plain
+    assert any(route.endswith("/js/app.js") for route in plain)
+    assert any(route.endswith("/xterm.mjs") for route in plain)
+    further = {"run", "run-py", "status", "version", "version/apt/x", "runners", "upload"}
+    assert further <= set(ROUTES["further"]) - plain
+    assert "approve" in set(ROUTES["approving"]) - set(ROUTES["further"])
+
+
+def test_what_is_walked_is_there(walk: Walk) -> None:
+    credential = {"Authorization": walk.credential}
+    for path in ("", "whoami", walk.real["s/ID"], walk.real["exec/ID"] + "/status"):
+        assert walk.ask("HEAD", path, credential)[0] in (200, 303, 405), path
+    for path in ("run", "run-py", "status", "version", "runners"):
+        assert (walk.ask("HEAD", path, credential)[0] == 404) != walk.kind.further, path
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_no_route_answers_a_stranger_by_any_method(server: Server, method: str) -> None:
-    for path in ROUTES:
-        status, headers, body = ask(server, method, path)
-        if public(method, path):
+def test_no_route_answers_a_stranger_by_any_method(walk: Walk, method: str) -> None:
+    for path in walk.paths:
+        status, headers, body = walk.ask(method, path)
+        if walk.public(method, path):
             assert status in (200, 403), (method, path, status)  # a POST without an Origin is refused
         else:
             assert status in (400, 401, 403, 404, 405), (method, path, status)
@@ -88,12 +171,22 @@ def test_no_route_answers_a_stranger_by_any_method(server: Server, method: str) 
         assert "server" not in headers
 
 
-def test_no_route_upgrades_a_stranger(server: Server) -> None:
-    for path in ROUTES:
-        for subprotocols in ((), ("webshell.v1",), (server.token,)):
+def test_no_route_upgrades_a_stranger(walk: Walk) -> None:
+    for path in walk.paths:
+        if walk.kind.config.further.approval and (path.encode(),) in WAITING:
+            continue  # waits for somebody to let it in: tests/further/test_security.py
+        for subprotocols in ((), ("webshell.v1",), ("webshell.exec",), (walk.server.token or "x",)):
             with pytest.raises(Refused) as refused:
-                WireClient(server.url, path=path, subprotocols=subprotocols)
+                WireClient(walk.server.url, path=path, subprotocols=subprotocols)
             assert refused.value.status in (400, 401, 403, 404, 405), path
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_a_stranger_does_not_learn_what_there_is(walk: Walk, method: str) -> None:
+    for form, real in walk.real.items():
+        for path in [path for path in ROUTES["plain"] if path.startswith(form)]:
+            one, other = walk.ask(method, path), walk.ask(method, real + path.removeprefix(form))
+            assert (one[0], one[2]) == (other[0], other[2]), path
 
 
 def test_a_browser_that_asks_for_the_page_is_led_to_the_login(server: Server) -> None:
@@ -151,9 +244,9 @@ def test_a_handshake_by_cookie_needs_an_origin(server: Server) -> None:
         assert client.expect("hello")["identity"] == "operator"
 
 
-def test_a_name_that_is_not_ours_is_not_answered(server: Server) -> None:
-    for path in ROUTES:
-        status, headers, body = ask(server, "GET", path, {"Host": "rebound.example"})
+def test_a_name_that_is_not_ours_is_not_answered(walk: Walk) -> None:
+    for path in walk.paths:
+        status, headers, body = walk.ask("GET", path, {"Host": "rebound.example"})
         assert status == 421, path
         assert b"--host rebound.example" in body
         assert "set-cookie" not in headers
