@@ -57,13 +57,13 @@ def blocked(workshop: Workshop, name: str, descriptors: int, count: int) -> Figu
             holders.append(holder)
         probe, idle, busy = _webshell(server), [], []
         for _ in range(count):
-            idle.append(_answered(probe))
             terminal = _webshell(server)
+            holders.append(terminal)  # nothing ends meanwhile
             time.sleep(0.02)
+            idle.append(_answered(probe))
             terminal.ask(type="start", runner="exec", argv=[str(server.program)], pty=True)
             busy.append(_answered(probe))
             _answered(terminal)
-            terminal.close()
         reached = len([*opened.iterdir()])
         for holder in holders:
             holder.close()
