@@ -18,6 +18,7 @@ from needs import need_module
 from server.examples import ROOT, python_of
 from wire import PATIENCE, Server
 
+from webshell.config import Config
 from webshell.execnet import Group, helper, sender, spec
 
 PAGE = "docs/execnet.rst"
@@ -120,6 +121,7 @@ def test_the_numbers() -> None:
     assert f"connection for {spec.PATIENCE_SECONDS:g} seconds (``patience=``)" in text
     assert f"up to {spec.LONGEST_POLL:g}, instead" in text
     assert f"until {sender.ROOM_BYTES >> 20} MiB are under way" in text
+    assert f"takes {Config().connections_of_address} from one address" in text
     assert f"``grace=`` ({helper.GRACE_SECONDS:g} seconds)" in text
     assert f"{helper.UNREACHED} for no connection" in text
     assert f"{helper.SIGNALLED} and a number stand for a signal" in text

@@ -17,6 +17,7 @@ from gateways import alive, eventually
 from wire import PATIENCE, Server
 
 from webshell.execnet import Group, patience
+from webshell.execnet.dial import Dialer, Wire
 from webshell.execnet.spec import read_spec
 from webshell.execnet.web_io import WebIO
 from webshell.execnet.worker import Worker
@@ -161,6 +162,10 @@ def test_input_goes_on_where_it_was(standin: Standin) -> None:
     closed(io)
 
 
+ENDED = (404, 410)
+"""What says that the process has: what else is to be read of it says the same."""
+
+
 @pytest.mark.parametrize(
     ("said", "text"),
     [
@@ -184,7 +189,58 @@ def test_input_that_is_refused(standin: Standin, said: bytes, text: str) -> None
     with pytest.raises(OSError, match=text):
         io.write(b"more")
     assert len([body for _, _, body in standin.asked if body == b"input"]) == 1
+    if int(said.split()[1]) not in ENDED:  # without input there is no gateway, whatever might still come
+        with pytest.raises(EOFError, match=text):
+            io.read(1)
     closed(io)
+
+
+@pytest.mark.parametrize("said", [answer(503), b""])
+def test_input_that_is_never_taken_ends_the_gateway(standin: Standin, said: bytes) -> None:
+    """Where output would come: nobody shall wait for what a process sends that has heard nothing."""
+    standin.script["POST /exec/abc.1"] = [said]
+    io = gateway_io(standin, "http", "//patience=0.05")
+    reading: list[str] = []
+
+    def read() -> None:
+        try:
+            io.read(1)
+        except EOFError as error:
+            reading.append(str(error))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    assert eventually(lambda: any(target.startswith("/exec/abc.1?off") for _, target, _ in standin.asked))
+    io.write(b"input")
+    thread.join(PATIENCE)
+    assert reading
+    assert re.match(r"the connection is lost: .*(takes no more connections|closed)", reading[0]), reading
+    closed(io)
+
+
+def test_a_stream_that_is_let_go_of_while_it_connects(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    io = gateway_io(standin, "http")
+    dial = Dialer.dial
+
+    def late(dialer: Dialer, seconds: float) -> Wire:
+        wire = dial(dialer, seconds)
+        io._incoming.abandon()
+        return wire
+
+    monkeypatch.setattr(Dialer, "dial", late)
+    with pytest.raises(EOFError, match="it was closed here"):
+        io.read(1)
+    assert not [target for _, target, _ in standin.asked if target.startswith("/exec/abc.1?off")]
+    closed(io)
+
+
+def test_a_kill_that_finds_no_connection_is_told(standin: Standin) -> None:
+    standin.script["DELETE /exec/abc.1"] = [answer(503)]
+    io = gateway_io(standin, "http")
+    io.kill()
+    with pytest.raises(EOFError, match="it was closed here"):
+        io.read(1)
+    io.close_read()
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,8 @@ class Scene:
     def __init__(self, seconds: float = 60.0) -> None:
         self.lines = Lines()
         self.over = threading.Event()
-        self.sender = Sender(Patience(seconds, self.over), self.lines)
+        self.given_up: list[str] = []
+        self.sender = Sender(Patience(seconds, self.over), self.lines, self.given_up.append)
 
     def line(self, accepted: int | None = None, pieces: int = 1000) -> Line:
         line = Line(accepted, pieces)
@@ -194,8 +195,10 @@ def test_patience_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         scene.lines.given.put(ConnectionRefusedError("nobody listens"))
     scene.sender.write(b"x")
     assert scene.lines.closed.wait(PATIENCE)
+    scene.sender.fail("what comes of it")
     with pytest.raises(OSError, match="the connection is lost: nobody listens"):
         scene.sender.write(b"y")
+    assert scene.given_up == ["the connection is lost: nobody listens"]
 
 
 def test_a_process_that_does_not_read_is_nobodys_fault() -> None:
@@ -234,6 +237,7 @@ def test_somebody_else_writes_too(scene: Scene) -> None:
     assert scene.lines.closed.wait(PATIENCE)
     with pytest.raises(OSError, match="somebody else writes to the process"):
         scene.sender.write(b"y")
+    assert scene.given_up == ["somebody else writes to the process, too"]
 
 
 # ---- room
@@ -279,6 +283,7 @@ def test_who_waits_is_told_of_the_end(scene: Scene) -> None:
     scene.sender.fail("the worker has ended")
     thread.join(PATIENCE)
     assert failed == ["the worker has ended"]
+    assert scene.given_up == []
 
 
 def test_the_collector_may_come_at_any_time(gateway: execnet.Gateway) -> None:

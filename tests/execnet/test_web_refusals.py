@@ -134,6 +134,21 @@ def test_case_18_nobody_listens(web: Group, transport: str) -> None:
             web.makegateway(f"{transport}=127.0.0.1:{port}")
 
 
+@pytest.mark.parametrize("room", [6, 7, 8])
+def test_case_18_more_than_the_server_takes(
+    tmp_path: Path, web: Group, transport: str, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """Whichever of its connections finds no room; those that are there go on."""
+    with Server(tmp_path, "--connections", str(room)) as server:
+        monkeypatch.setenv("WEBSHELL_TOKEN", server.token)
+        with pytest.raises(OSError, match="takes no more connections"):  # noqa: PT012
+            for _ in range(room):
+                web.makegateway(f"{transport}={site(server)}//patience=0.2")
+        assert len(web) >= 2
+        assert all(alive(gateway) for gateway in web)
+        web.terminate(5)
+
+
 def test_case_18_a_wrong_path(web: Group, spec: str) -> None:
     with pytest.raises(Refused, match="there is no webshell at this address; is the path right"):
         web.makegateway(f"{spec}//path=/elsewhere")

@@ -87,7 +87,7 @@ class Posts:
             if answer.status in PASSING:
                 self._lose(line, error, count(answer, "Retry-After") or 0)
             else:
-                self.sender.fail(str(error))
+                self.sender.give_up(str(error))
 
     def _lose(self, line: Posted, error: BaseException | None, least: float = 0.0) -> None:
         line.broken = True

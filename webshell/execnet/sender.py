@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from webshell.execnet.carrying import carries
@@ -47,13 +48,15 @@ Mail = bytes | Accepted | Broken | _Close | _Stop
 class Sender:
     """All that is written to one process."""
 
-    def __init__(self, patience: Patience, lines: Lines) -> None:
+    def __init__(self, patience: Patience, lines: Lines, given_up: Callable[[str], None]) -> None:
+        """:param given_up: is told why, by any thread, when nothing can be sent although the process may go on."""
+        self._given_up = given_up
         self._patience = patience
         self._lines = lines
         self._mail: SimpleQueue[Mail] = SimpleQueue()
         self._room = threading.Condition()  # of an RLock: the garbage collector may come in between
         self._held = 0
-        self._closed = ""
+        self._closed = self._failed = ""
         self._reader = 0
         # what only its thread knows
         self._fresh: deque[Data] = deque()
@@ -107,9 +110,14 @@ class Sender:
     def fail(self, why: str) -> None:
         """Nothing can be written any more; who tries is told *why*."""
         with self._room:
-            self._closed = why
+            self._closed = self._failed = self._failed or why
             self._room.notify_all()
         self._mail.put(_Stop())
+
+    def give_up(self, why: str) -> None:
+        """The same, but nobody else has noticed: a process that we cannot send to may wait for us for ever."""
+        self.fail(why)
+        self._given_up(why)
 
     # ---- the thread
 
@@ -203,7 +211,7 @@ class Sender:
         self._patience.worked()
         if news.offset > self._cut_until:
             self._over = True
-            self.fail("somebody else writes to the process, too")
+            self.give_up("somebody else writes to the process, too")
             return
         done = news.offset - self._accepted
         if done > 0:
@@ -238,4 +246,4 @@ class Sender:
                 self._patience.pause(least)
         except FAILURES:
             self._over = True
-            self.fail(f"the connection is lost: {error}")
+            self.give_up(f"the connection is lost: {error}")

@@ -60,6 +60,8 @@ class Stream:
             kept = self._exchange
             try:
                 exchange = self._exchange = kept if kept is not None and kept.usable else self._opened()
+                if self._closed:  # meanwhile: who closed it did not know of this connection
+                    raise Gone("it was closed here")
                 exchange.ask("GET", f"{self._worker.path}?off={self.offset}{self._more}")
                 answer = exchange.answer("GET")
             except FAILURES as error:

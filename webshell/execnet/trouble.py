@@ -34,6 +34,7 @@ MEANINGS = {
     405: "there is no webshell at this address; is the path right?",
     421: "the server does not know itself by this name: start it with --host NAME",
     502: "the proxy does not reach the server; is it running?",
+    503: "the server, or what is before it, takes no more connections, or requests, for now",
     504: "the proxy does not reach the server; is it running?",
 }
 """What the status of an answer means for people, where the server itself does not say it."""

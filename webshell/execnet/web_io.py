@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from execnet.gateway_base import ExecModel
@@ -48,8 +49,8 @@ class WebIO:
         self.worker = worker
         self._chunk = b""
         self._at = 0
-        self._over = ""
-        self._incoming, self._sender = TRANSPORTS[wanted.transport](worker, wanted)
+        self._over = self._lost = ""
+        self._incoming, self._sender = TRANSPORTS[wanted.transport](worker, wanted, self._give_up)
         self._errors = Errors(worker)
 
     # ---- what a gateway does
@@ -124,8 +125,12 @@ class WebIO:
         try:
             return self._incoming.receive()
         except FAILURES as error:
-            self._finish(str(error) or repr(error))
+            self._finish(self._lost or str(error) or repr(error))
             raise Gone(self._over) from None
+
+    def _give_up(self, why: str) -> None:
+        self._lost = why
+        self._incoming.abandon()
 
     def _finish(self, why: str) -> None:
         if not self._over:
@@ -134,16 +139,20 @@ class WebIO:
             self._errors.end()
 
 
-def _over_http(worker: Worker, wanted: Wanted) -> tuple[Incoming, Sender]:
+GivenUp = Callable[[str], None]
+"""Is told why nothing can be sent any more."""
+
+
+def _over_http(worker: Worker, wanted: Wanted, given_up: GivenUp) -> tuple[Incoming, Sender]:
     posts = Posts(worker)
-    sender = Sender(worker.patience(), posts)
+    sender = Sender(worker.patience(), posts, given_up)
     posts.sender = sender
     return Stream(worker, poll=wanted.poll), sender
 
 
-def _over_socket(worker: Worker, wanted: Wanted) -> tuple[Incoming, Sender]:
+def _over_socket(worker: Worker, wanted: Wanted, given_up: GivenUp) -> tuple[Incoming, Sender]:
     conversation = Conversation(worker)
-    sender = Sender(worker.patience(), conversation)
+    sender = Sender(worker.patience(), conversation, given_up)
     conversation.sender = sender
     conversation.begin()
     return conversation, sender

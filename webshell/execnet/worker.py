@@ -169,9 +169,8 @@ class Worker:
             return False
         try:
             exchange.ask(method, path, body)
-            exchange.answer(method)
+            return exchange.answer(method).status not in PASSING
         except FAILURES:
             return False
         finally:
             exchange.close()
-        return True
