@@ -95,9 +95,11 @@ def test_a_start_that_cannot_be(api: Api, body: str, status: int, code: str) -> 
 
 
 def test_case_18_an_interpreter_that_is_not_there_is_named(api: Api) -> None:
-    answer = api.ask("POST", "popen", json.dumps({"python": "/no/such"}))
-    assert answer.status == 422
-    assert "/no/such" in answer.json["message"]
+    connection = api.connection()
+    response = api.begin(connection, "POST", "popen", json.dumps({"python": "/no/such"}))
+    assert (response.status, response.reason.partition(" ")[0]) == (422, "Unprocessable")
+    assert "/no/such" in json.loads(response.read())["message"]
+    connection.close()
 
 
 def test_case_18_an_interpreter_that_is_none(api: Api) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from io import BytesIO
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, cast
@@ -10,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
+from twisted.web.http import RESPONSES, HTTPChannel
 from twisted.web.server import Request
 
 from webshell.web.answers import (
@@ -71,6 +72,8 @@ class LimitedRequest(Request):
         """A piece of the answer; nobody needs to know what we run on."""
         if not self.startedWriting:
             self.responseHeaders.removeHeader("Server")
+            if self.code not in RESPONSES:  # Twisted does not know some, and would say so
+                self.code_message = HTTPStatus(self.code).phrase.encode()
         super().write(data)
 
 
