@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from further.links import Link, configured
+from further.links import PAGE, Link, configured
 from server.daemons import FOREGROUND
 from wire import Server
 
@@ -14,7 +14,7 @@ from wire import Server
 def further(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One daemon for a module, run by twistd; ``work`` and ``temp`` are in its home."""
     home = tmp_path_factory.mktemp("home")
-    with Server(home, "--config", configured(home), argv=FOREGROUND) as running:
+    with Server(home, "--config", configured(home), "--origin", PAGE, argv=FOREGROUND) as running:
         yield running
 
 

@@ -11,6 +11,9 @@ from wire import PATIENCE, Server, WireClient
 
 Frame = dict[str, Any]
 
+PAGE = "https://further.example"
+"""The origin of a page that may use the servers which name it."""
+
 
 class Link(WireClient):
     """A client on ``/run`` or ``/run-py``; every frame must be a JSON object."""
@@ -49,6 +52,7 @@ class Link(WireClient):
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             frame = self.heard()
+            assert frame["type"] != "error", frame
             if frame["process"] not in (process, ""):
                 continue
             if frame["type"] == "stopped":

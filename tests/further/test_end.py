@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from further.links import BAD, Link, configured
 from wire import PATIENCE, Server
+from wsproto.events import CloseConnection
 
 
 def gone(pid: int) -> bool:
@@ -138,8 +139,9 @@ def test_case_44_processes_and_connections_are_apart(further: Server, link: Link
         assert other.until_stopped() == ("other c\n", "", 0)
 
 
+@pytest.mark.parametrize("clean", [True, False])
 @pytest.mark.parametrize("query", ["", "pty=1"])
-def test_case_45_who_leaves_leaves_nothing(further: Server, query: str) -> None:
+def test_case_45_who_leaves_leaves_nothing(further: Server, query: str, clean: bool) -> None:
     code = (
         "import os, signal, time\nfor number in (1, 15): signal.signal(number, signal.SIG_IGN)\n"
         "print(os.getpid(), flush=True)\ntime.sleep(60)"
@@ -149,6 +151,9 @@ def test_case_45_who_leaves_leaves_nothing(further: Server, query: str) -> None:
         for name in ("1", "2", "3"):
             link.start(name, code=code)
             pids.append(int(link.until_said("\n")))
+        if clean:
+            link.socket.sendall(link.ws.send(CloseConnection(1000)))
+            assert link.gone() == 1000
     began = time.monotonic()
     assert all(gone(pid) for pid in pids)
     assert time.monotonic() - began < 3

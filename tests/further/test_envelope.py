@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from further.links import BAD, EXCEPTION, Link
+from further.links import BAD, EXCEPTION, PAGE, Link
 from server.daemons import ask
 from wire import Ended, Refused, Server
 from wsproto.events import TextMessage
@@ -78,21 +78,21 @@ def test_case_8_a_message_over_the_limit_ends_the_connection(link: Link) -> None
     assert ended.value.code == 1009
 
 
-def test_case_8_a_close_is_answered(link: Link) -> None:
-    from wsproto.events import CloseConnection
-
-    link.socket.sendall(link.ws.send(CloseConnection(1000)))
-    with pytest.raises(Ended) as ended:
-        link.heard()
-    assert ended.value.code == 1000
+@pytest.mark.parametrize("code", [b"", b"\x03\xe8", b"\x03\xe9bye", b"\x0f\xa0"])
+def test_case_8_every_close_is_answered_alike(link: Link, code: bytes) -> None:
+    link.socket.sendall(b"\x88" + bytes([0x80 | len(code)]) + b"\0\0\0\0" + code)  # none, 1000, 1001 or 4000
+    assert link.gone() == 1000
 
 
-def test_case_9_a_foreign_origin_is_refused_and_our_own_is_not(further: Server) -> None:
-    with pytest.raises(Refused) as refused:
-        Link(further, headers=[("Origin", "https://evil.example")])
-    assert refused.value.status == 403
-    with Link(further, headers=[("Origin", further.url.rstrip("/"))]) as link:
-        link.quiet()
+@pytest.mark.parametrize("path", ["run", "run-py"])
+def test_case_9_a_foreign_origin_is_refused_and_no_other(further: Server, path: str) -> None:
+    for foreign in ("https://evil.example", PAGE + ".evil.example", PAGE.replace("https", "http"), "null"):
+        with pytest.raises(Refused) as refused:
+            Link(further, path=path, headers=[("Origin", foreign)])
+        assert refused.value.status == 403, foreign
+    for headers in ([("Origin", further.url.rstrip("/"))], [("Origin", PAGE)], []):
+        with Link(further, path=path, headers=headers) as link:
+            link.quiet()
 
 
 @pytest.mark.parametrize("path", ["run", "run-py"])

@@ -12,12 +12,10 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
-from further.links import Link, configured
+from further.links import PAGE, Link, configured
 from server import daemons
 from server.daemons import Answer
 from wire import PATIENCE, Refused, Server
-
-PAGE = "https://further.example"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +67,40 @@ def test_case_61_refusals_let_pages_of_the_internet_in_too(server: Server) -> No
     assert answer.headers["access-control-allow-private-network"] == "true"
 
 
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec_WebSocket_Version": "13",
+    "Sec_WebSocket_Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/version/apt/dpkg", 200),
+        ("GET", "/runners", 200),
+        ("GET", "/run", 400),
+        ("GET", "/run-py", 400),
+        ("GET", "/upload", 405),
+        ("POST", "/upload", 400),
+        ("PUT", "/run", 405),
+        ("OPTIONS", "/upload", 403),
+    ],
+)
+def test_case_61_every_answer_lets_pages_of_the_internet_in(
+    server: Server, method: str, path: str, status: int
+) -> None:
+    answer = ask(server, path, method, Origin=PAGE)
+    assert (answer.status, answer.headers["access-control-allow-private-network"]) == (status, "true")
+
+
+@pytest.mark.parametrize("path", ["/run", "/run-py"])
+def test_case_61_an_upgrade_does_so_too(server: Server, path: str) -> None:
+    answer = ask(server, path, token=True, Origin=PAGE, **HANDSHAKE)
+    assert (answer.status, answer.headers["access-control-allow-private-network"]) == (101, "true")
+
+
 def test_everything_else_is_told_to_nobody_without_a_credential(server: Server) -> None:
     for path in ("/run", "/run-py", "/runners", "/version/apt/python3"):
         assert ask(server, path, token=False).status == 401
@@ -90,12 +122,22 @@ def test_case_62_versions_of_packages(server: Server) -> None:
     assert json.loads(ask(server, "/version/apt/no-such-package-at-all").body) == {"version": None}
 
 
-@pytest.mark.parametrize("name", ["a b", "a'b", "--version", "-h", "$(id)", "a;id", "dpkg/x", "", "A" * 200])
-def test_case_62_what_is_no_package_has_no_version(server: Server, name: str) -> None:
-    answer = ask(server, "/version/apt/" + quote(name, safe="/"))
-    assert answer.status in (200, 404)
-    if answer.status == 200:
-        assert json.loads(answer.body) == {"version": None}
+NO_PACKAGES = ("a b", "a'b", "--version", "-h", "-oDebug=1", "$(id)", "a;id", "dpkg/x", "", "A" * 200)
+
+
+def test_case_62_what_is_no_package_is_asked_of_nobody(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    apt = tmp_path / "bin" / "apt-cache"
+    apt.parent.mkdir()
+    apt.write_text(f"#!/bin/sh\necho \"$@\" >> {asked}\necho $3:\necho '  Installed: 3.11.2-1+b1'\n")
+    apt.chmod(0o755)
+    with Server(tmp_path, "--config", configured(tmp_path), PATH=f"{apt.parent}:/usr/bin:/bin") as server:
+        for name in NO_PACKAGES:
+            answer = ask(server, "/version/apt/" + quote(name, safe="/"))
+            assert (answer.status, json.loads(answer.body)) == (200, {"version": None}), name
+        assert not asked.exists()
+        assert json.loads(ask(server, "/version/apt/python3").body) == {"version": "3.11.2-1+b1"}
+    assert asked.read_text() == "policy -- python3\n"
 
 
 def test_case_63_a_page_of_an_allowed_origin_may_read(server: Server) -> None:
@@ -109,17 +151,22 @@ def test_case_63_a_page_of_an_allowed_origin_may_read(server: Server) -> None:
         link.quiet()
 
 
-def test_case_63_a_preflight_is_answered(server: Server) -> None:
-    asked = {"Access_Control_Request_Method": "GET", "Access_Control_Request_Headers": "content-type,x-y"}
-    answer = ask(server, "/version", "OPTIONS", token=False, Origin=PAGE, **asked)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/upload"), ("GET", "/version")])
+def test_case_63_a_preflight_is_answered(server: Server, method: str, path: str) -> None:
+    asked = {"Access_Control_Request_Method": method, "Access_Control_Request_Headers": "content-type,x-y"}
+    answer = ask(server, path, "OPTIONS", token=False, Origin=PAGE, **asked)
     assert (answer.status, answer.body) == (200, b"")
     assert answer.headers["access-control-allow-origin"] == PAGE
     assert answer.headers["access-control-allow-credentials"] == "true"
-    assert answer.headers["access-control-allow-methods"] == "GET"
+    assert answer.headers["access-control-allow-methods"] == method
     assert answer.headers["access-control-allow-headers"] == "CONTENT-TYPE,X-Y"
+    for headers in (asked, {"Origin": "https://evil.example", **asked}):
+        answer = ask(server, path, "OPTIONS", token=False, **headers)
+        assert answer.status == 403
+        assert not [name for name in answer.headers if name.startswith("access-control-allow-")]
     asked["Access_Control_Request_Method"] = "DELETE"
-    for headers in ({"Origin": PAGE, **asked}, asked, {"Origin": "https://evil.example", **asked}):
-        assert ask(server, "/version", "OPTIONS", token=False, **headers).status == 403
+    answer = ask(server, path, "OPTIONS", token=False, Origin=PAGE, **asked)
+    assert (answer.status, "access-control-allow-methods" in answer.headers) == (403, False)
 
 
 def test_a_runner_is_tried_once_for_all_who_ask_and_ends_with_them(tmp_path: Path) -> None:

@@ -13,12 +13,10 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from further.links import configured
+from further.links import PAGE, configured
 from server import daemons
 from server.daemons import Answer
 from wire import PATIENCE, Refused, Server, WireClient
-
-PAGE = "https://further.example"
 
 
 def ask(server: Server, path: str, method: str = "GET", form: dict[str, str] | None = None, **headers: str) -> Answer:

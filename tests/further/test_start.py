@@ -141,11 +141,15 @@ def test_case_21_exec_runs_what_its_first_line_names(further: Server, link: Link
         ({"path": "a\0b"}, "NUL"),
     ],
 )
-def test_case_22_what_cannot_be_executed_is_told_at_once(link: Link, data: dict[str, str], reason: str) -> None:
-    link.say("start", runner="exec", **data)
-    assert reason in failed(link)
-    link.start(code="print(1)")
-    assert link.until_stopped() == ("1\n", "", 0)
+@pytest.mark.parametrize("query", ["", "pty=1"])
+def test_case_22_what_cannot_be_executed_is_told_at_once(
+    further: Server, query: str, data: dict[str, str], reason: str
+) -> None:
+    with Link(further, query) as link:
+        link.say("start", runner="exec", **data)
+        assert reason in failed(link)
+        link.start(code="print(1)")
+        assert link.until_stopped()[::2] == ("1\r\n" if query else "1\n", 0)
 
 
 def test_case_22_a_missing_interpreter_is_named(tmp_path: Path) -> None:
@@ -198,7 +202,7 @@ def test_case_26_the_environment_is_the_accounts_and_holds_no_secret(tmp_path: P
     assert variables["TERM"] == "xterm-256color"
     assert variables["HOME"] == str(tmp_path)
     assert variables["PWD"] == str(tmp_path / "temp")
-    for name in ("USER", "LOGNAME"):
-        assert variables[name] == os.environ.get(name, account.pw_name)
+    for name, value in (("USER", account.pw_name), ("LOGNAME", account.pw_name), ("SHELL", account.pw_shell)):
+        assert variables[name] == os.environ.get(name, value)
     assert "s3cret" not in output
     assert token not in output

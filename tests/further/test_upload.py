@@ -19,7 +19,6 @@ from wire import Server
 
 from webshell.web.further.fetch import public
 
-PAGE = "https://further.example"
 OK = {"success": True, "fetched_urls": False}
 
 
@@ -229,6 +228,31 @@ def test_case_67_what_is_not_there_fails_and_changes_nothing(fetching: Server, s
     assert (answer.status, answer.body) == (500, b"500: Internal Server Error")
     assert everything(fetching.home / "work" / "failing") == {"kept": "as it was"}
     assert not (fetching.home / "work" / ".flcache" / "failing" / "file").exists()
+
+
+@pytest.mark.parametrize("linked", [text("through"), url("https://a.example/", "bucket", "other")])
+def test_case_66_a_name_through_a_link_of_the_same_upload_changes_nothing(
+    fetching: Server, source: str, linked: dict[str, Any]
+) -> None:
+    # what was fetched before is a folder by now, so that its link leads into one
+    uploaded(fetching, "p", a=url(f"{source}/200/x", "linked", "deep/er"), kept=text("as it was"))
+    before = everything(fetching.home / "work")
+    link = url(f"{source}/200/x", "linked", "deep")
+    for files in ({"a": link, "a/b": linked}, {"a/b": linked, "a": link}):
+        answer = post(fetching, {"name": "p", "files": files})
+        assert (answer.status, answer.body) == (500, b"500: Internal Server Error")
+    assert before == everything(fetching.home / "work")
+
+
+def test_case_66_a_link_that_a_program_made_is_replaced_and_never_followed(further: Server) -> None:
+    uploaded(further, "q", kept=text("as it was"))
+    outside = further.home / "outside-q"
+    outside.mkdir()
+    (outside / "file").write_text("as it was")
+    (further.home / "work" / "q" / "link").symlink_to(outside)
+    assert uploaded(further, "q", **{"link/file": text("new")}) == OK
+    assert everything(further.home / "work" / "q") == {"link/file": "new"}
+    assert everything(outside) == {"file": "as it was"}
 
 
 def test_what_is_too_large_is_not_kept(fetching: Server, source: str) -> None:
