@@ -83,8 +83,11 @@ class Intake:
         """
         if not data:
             return None
-        self.advance(child)
-        pending = child.pending
+        queue = self._queue
+        pending = 0
+        if queue:  # else the child has taken all
+            self.advance(child)
+            pending = child.pending
         count = self._count(client)
         if client and (count.refused or count.accepted - count.taken + len(data) > CLIENT_BYTES):
             count.refused = True
@@ -94,7 +97,6 @@ class Intake:
             raise InputFull(f"the process does not read its input: {pending} bytes are waiting")
         child.write(data)
         count.accepted += len(data)
-        queue = self._queue
         if not queue and not child.pending:  # the common case: the kernel took it all at once
             count.taken = count.accepted
             return self._due(count, REPORT_BYTES)

@@ -9,7 +9,6 @@ import json
 import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from webshell import messages as m
@@ -278,8 +277,8 @@ _NAMES: Mapping[type[m.Event], str] = {
 
 def _plain(value: Any) -> Any:
     """A message or record as JSON can say it."""
-    if hasattr(value, "__dataclass_fields__"):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if value is None or isinstance(value, (str, int, float, dict)):
+        return value
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return value
+    return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
