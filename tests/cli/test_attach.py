@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
 
+import pytest
 from cli.commands import Terminal, Wire, sessions, webshell
-from wire import Server
+from wire import PATIENCE, Server
 
 WATCH = (
     "import os, signal; wanted = [signal.SIGWINCH]; signal.pthread_sigmask(signal.SIG_BLOCK, wanted); "
@@ -130,6 +132,60 @@ def test_leaving_without_a_connection(server: Server, wire: Wire) -> None:
         assert terminal.end() == 0
         assert terminal.restored()
     assert webshell(server, "kill", "gone").returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_ends_the_command_and_no_session_of_others(server: Server, number: int) -> None:
+    with Terminal(server, "attach", "--name", "stays") as terminal:
+        prompt(terminal)
+        terminal.type("\x1d")
+        assert terminal.end() == 0
+    with Terminal(server, "attach", "stays") as terminal:
+        prompt(terminal)
+        terminal.process.send_signal(number)
+        assert terminal.end() == 128 + number
+        assert terminal.restored()
+    ((record,),) = (session["processes"] for session in sessions(server))
+    assert record["state"] == "running"
+    assert webshell(server, "kill", "stays").returncode == 0
+    with Terminal(server, "attach", "--name", "own") as terminal:
+        prompt(terminal)
+        terminal.process.send_signal(number)
+        assert terminal.end() == 128 + number
+    assert sessions(server) == []
+
+
+def test_the_window_is_closed(server: Server) -> None:
+    """Nobody has typed the end of the input."""
+    with Terminal(server, "attach", "--name", "window") as terminal:
+        prompt(terminal)
+        terminal.type("\x1d")
+        assert terminal.end() == 0
+    with Terminal(server, "attach", "window") as terminal:
+        prompt(terminal)
+        os.close(terminal.master)
+        terminal.master = os.open(os.devnull, os.O_RDWR)
+        assert terminal.process.wait(PATIENCE) == 128 + signal.SIGHUP
+    with Terminal(server, "attach", "window") as terminal:
+        terminal.type("exit 5\r")
+        assert terminal.end() == 5
+    assert webshell(server, "kill", "window").returncode == 0
+
+
+def test_stopped_from_elsewhere(server: Server) -> None:
+    """Ctrl-Z is a key; ``kill -TSTP`` is not, and whoever has the terminal then does not want a raw one."""
+    with Terminal(server, "attach") as terminal:
+        prompt(terminal)
+        terminal.process.send_signal(signal.SIGTSTP)
+        os.waitid(os.P_PID, terminal.process.pid, os.WSTOPPED)
+        assert terminal.restored()
+        terminal.resize(31, 101)
+        terminal.process.send_signal(signal.SIGCONT)
+        terminal.type("stty size\r")
+        terminal.until("\n31 101\r\n")
+        assert not terminal.restored()
+        terminal.type("exit 3\r")
+        assert terminal.end() == 3
 
 
 def test_answers_of_the_terminal_are_not_typed(server: Server) -> None:

@@ -357,6 +357,11 @@ def test_exact_errors(server: Server, here: Path, there: Path, arguments: tuple[
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
+def test_a_link_of_the_system_to_a_pipe(server: Server, there: Path) -> None:
+    (there / "file").write_text("x")
+    assert cp(server, f"@{there.name}/file", "/dev/stdout") == (1, "webshell: /dev/stdout: is not a regular file\n")
+
+
 def test_what_cannot_be_read_is_left_out(server: Server, here: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.mktemp("powerless")
     for folder in (here, home):

@@ -91,6 +91,36 @@ def test_nobody_reads_the_output_any_more(server: Server) -> None:
     eventually(lambda: all(session["name"] != "unread" for session in sessions(server)))
 
 
+def test_nobody_reads_the_errors_any_more(server: Server) -> None:
+    with started(server, "run", "--", "sh", "-c", "yes >&2", stdin=subprocess.DEVNULL) as process:
+        assert process.stderr is not None
+        assert process.stderr.read(4) == b"y\ny\n"
+        process.stderr.close()
+        assert process.wait(PATIENCE) == 128 + signal.SIGPIPE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("run", "URL", "--", "sh", "-c", "echo out; echo err >&2; exit 3"), 3),
+        (("run", "URL", "--", "no-such-program"), 127),
+        (("ls", "http://127.0.0.1:1/"), 255),
+        (("run",), 2),
+    ],
+)
+def test_no_standard_error(server: Server, arguments: tuple[str, ...], status: int) -> None:
+    """What would be written there must not get among the output."""
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" 2>&-', "sh", *COMMAND, *(server.url if one == "URL" else one for one in arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env=environment(server.token),
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (status, b"out\n" if status == 3 else b"")
+
+
 @pytest.mark.parametrize("line", ["echo all of it", "yes"])
 def test_the_disk_for_the_output_is_full(server: Server, line: str) -> None:
     with open("/dev/full", "wb") as full, started(server, "run", "--", "sh", "-c", line, stdout=full) as process:
@@ -152,6 +182,43 @@ def test_a_signal_that_ends_it(server: Server) -> None:
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 128 + signal.SIGINT
+
+
+def state(pid: int) -> str:
+    """T: it is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_a_program_stops_and_goes_on_with_the_command(server: Server) -> None:
+    """As Ctrl-Z and ``fg`` have it; the kernel gives TSTP to no program that has no shell."""
+    with started(server, "run", "--", "sh", "-c", 'echo $$; read line; echo "<$line>"') as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        there = int(process.stdout.readline())
+        process.send_signal(signal.SIGTSTP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        eventually(lambda: state(there) == "T")
+        process.stdin.write(b"x\n")
+        process.stdin.close()
+        process.send_signal(signal.SIGCONT)
+        assert process.stdout.readline() == b"<x>\n"
+        assert process.wait(PATIENCE) == 0
+
+
+def test_a_program_goes_on_after_a_cut_meanwhile(server: Server, wire: Wire) -> None:
+    with started(server, "run", "--", "sh", "-c", 'echo $$; read line; echo "<$line>"', url=wire.url) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        there = int(process.stdout.readline())
+        process.send_signal(signal.SIGTSTP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        wire.cut()
+        process.send_signal(signal.SIGCONT)
+        eventually(lambda: state(there) != "T")
+        process.stdin.write(b"x\n")
+        process.stdin.close()
+        assert process.stdout.readline() == b"<x>\n"
+        assert process.wait(PATIENCE) == 0
 
 
 def test_ctrl_c_in_a_terminal(server: Server) -> None:

@@ -6,12 +6,13 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from autobahn.twisted.websocket import WebSocketClientFactory
-from cli.commands import started, webshell
+from cli.commands import Terminal, started, webshell
 from server.test_nginx import Front, front
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -158,16 +159,37 @@ def test_a_signal_while_nobody_answers(server: Server, what: str, arguments: tup
                 assert process.stderr.read() == b""
 
 
-def test_a_server_that_is_frozen(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("what", "arguments"), [("run", ("-t", "--", "true")), ("attach", ())])
+def test_ctrl_c_in_a_terminal_while_nobody_answers(server: Server, what: str, arguments: tuple[str, ...]) -> None:
+    """It is no key before there is somebody to type to."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(PATIENCE)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with Terminal(server, what, *arguments, url=url) as terminal:
+            connection, _ = listening.accept()
+            with connection:
+                assert connection.recv(4) == b"GET "
+                terminal.type("\x03")
+                assert terminal.end() == 130
+                assert terminal.restored()
+
+
+@pytest.mark.parametrize("what", ["forward", "run"])
+def test_a_server_that_is_frozen(tmp_path: Path, what: str) -> None:
     """Nobody confirms the end of the session, which the server will find out itself."""
-    with Server(tmp_path) as frozen, started(frozen, "forward", "0:localhost:80") as process:
+    arguments = {"forward": ("0:localhost:80",), "run": ("--", "sh", "-c", "echo it leads to nothing; exec sleep 1000")}
+    with Server(tmp_path) as frozen, started(frozen, what, *arguments[what]) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert b" leads to " in process.stdout.readline()
         os.kill(frozen.pid, signal.SIGSTOP)
         try:
             process.send_signal(signal.SIGINT)
-            assert process.wait(PATIENCE) == 130
+            while what == "run" and process.poll() is None:  # the first one is for the program
+                time.sleep(0.1)
+                process.send_signal(signal.SIGINT)
+            # one more may have met a Python that was ending
+            assert process.wait(PATIENCE) in (130, -signal.SIGINT)
             assert process.stderr.read() == b""
         finally:
             os.kill(frozen.pid, signal.SIGCONT)

@@ -161,7 +161,7 @@ WRONG: list[tuple[str, dict[str, Any], str, list[Any]]] = [
     ("start", {"runner": "r"}, "channels", ["video", ["stdin"], ["video", "x" * 1000], [1], None]),
     ("tell", {"process": 1, "channel": "c"}, "text", [None, 5, "\ud800"]),
     ("seen", {"process": 1, "channel": "c"}, "count", [-1, 1.5, "1", None]),
-    ("signal", {"process": 1}, "signal", ["int", "SIGINT", "", "STOP", 2, None]),
+    ("signal", {"process": 1}, "signal", ["int", "SIGINT", "", "SEGV", 2, None]),
     ("stop", {"process": 1}, "grace", [-0.1, 60.1, 1e999, float("nan"), "1", True]),
     ("input", {"process": 1}, "text", [None, 5, "\ud800", ["x"]]),
     ("input", {"process": 1, "text": "x"}, "kind", ["shouted", 1, None]),
@@ -212,7 +212,7 @@ def test_a_missing_member_is_malformed_and_named(type_: str, members: dict[str, 
 
 
 def test_all_signals_of_the_protocol() -> None:
-    assert {"INT", "HUP", "QUIT", "TERM", "KILL", "TSTP", "CONT", "USR1", "USR2", "WINCH"} == SIGNALS
+    assert {"INT", "HUP", "QUIT", "TERM", "KILL", "STOP", "TSTP", "CONT", "USR1", "USR2", "WINCH"} == SIGNALS
     for name in SIGNALS:
         assert asked("signal", process=1, signal=name) == m.Signal(1, name, 1)
 

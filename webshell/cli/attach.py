@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from argparse import Namespace
@@ -10,7 +11,6 @@ from typing import Any
 from webshell.cli import terminal
 from webshell.cli.client import Message
 from webshell.cli.conversation import Conversation
-from webshell.cli.run import close
 from webshell.cli.streams import write_all
 from webshell.cli.transport import Door
 from webshell.cli.trouble import Asked, Failed
@@ -24,39 +24,46 @@ async def command(reactor: Any, options: Namespace, door: Door) -> int:
 
     :returns: the exit status of what ran in it; 0 after the detach key.
     """
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not sys.stdin.isatty():
         raise Asked("attach needs a terminal as its input; webshell run does without")
     key = terminal.parse_key(options.detach_key)
-    conversation = Conversation(reactor, door, raw=True, key=key, patience=PATIENCE_SECONDS, quiet=False)
+    conversation = Conversation(reactor, door, raw=True, key=key, patience=PATIENCE_SECONDS, quiet=False, passes=False)
     link = conversation.link
     await link.connect()
     wanted = options.session or door.address.session
     own = not wanted
-    with terminal.Raw():
-        try:
-            if own:
-                attached = await link.open(**({"name": options.name} if options.name else {}))
-            else:
-                attached = await link.attach((await link.find(wanted))["session"])
-            session = attached["session"]
-            process = chosen(attached["processes"], options.process)
-            old = next((record["end"] for record in attached["processes"] if record["process"] == process), 0)
-            if not process:
-                process = await _shell(conversation)
-            conversation.talk(process, old)
-            status = await conversation.finish()
-        except BaseException:
-            await link.leave()
-            raise
-        finally:
-            write_all(1, terminal.LEAVE)
-        if status is None or not own:
-            await link.leave()
+    try:
+        if own:
+            attached = await link.open(**({"name": options.name} if options.name else {}))
         else:
-            await close(conversation)
+            attached = await link.attach((await link.find(wanted))["session"])
+        session = attached["session"]
+        process = chosen(attached["processes"], options.process)
+        old = next((record["end"] for record in attached["processes"] if record["process"] == process), 0)
+        if not process:
+            process = await _shell(conversation)
+        # not earlier: until there is somebody to type to, Ctrl-C has to end the command
+        with conversation.terminal:
+            try:
+                conversation.talk(process, old)
+                status = await conversation.finish()
+            finally:
+                _say(1, terminal.LEAVE)
+    except BaseException:
+        await link.leave()
+        raise
+    if status is None or not own:
+        await link.leave()
+    else:
+        await link.close()
     if status is None:
-        write_all(2, f"\n[webshell: left; it goes on: webshell attach {door.address} {session}]\n".encode())
+        _say(2, f"\n[webshell: left; it goes on: webshell attach {door.address} {session}]\n".encode())
     return status or 0
+
+
+def _say(descriptor: int, data: bytes) -> None:
+    with contextlib.suppress(OSError):  # the terminal is gone
+        write_all(descriptor, data)
 
 
 def chosen(records: list[Message], wanted: int) -> int:

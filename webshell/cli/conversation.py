@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable
 from types import FrameType
@@ -19,7 +18,7 @@ from webshell.cli.transport import Door
 from webshell.cli.trouble import Failed, Trouble
 
 FORWARDED = ("INT", "TERM", "HUP", "QUIT", "USR1", "USR2", "TSTP", "CONT")
-"""Signals that are passed on; what the process does with them decides how we end."""
+"""Signals that are passed on; what the process does with them decides how we end, or, after TSTP, stop."""
 
 LATE_SECONDS = 1.0
 """After old output has been shown again, the terminal's answers to the questions in it come so late at most."""
@@ -28,17 +27,31 @@ LATE_SECONDS = 1.0
 class Conversation:
     """Talks with one process until it has exited.
 
+    :ivar terminal: whose keys go there, while it is raw.
     :ivar ended: fires with the exit status, or None when the user has left.
     """
 
-    def __init__(self, reactor: Any, door: Door, *, raw: bool, key: bytes = b"", patience: float, quiet: bool) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        door: Door,
+        *,
+        raw: bool,
+        key: bytes = b"",
+        patience: float,
+        quiet: bool,
+        passes: bool = True,
+    ) -> None:
         """:param raw: keys go there one by one, as bytes. *key* leaves.
         :param quiet: a lost connection is not told unless it stays so.
+        :param passes: signals are for the process; else they are for us, and it goes on.
         """
         self._reactor = reactor
         self._raw = raw
         self._key = key
         self._quiet = quiet
+        self._passes = passes
+        self.terminal = terminal.Raw()
         self.link = Link(reactor, door, self, note=self.note, patience=patience)
         self.link.ended.addCallback(self._fail)
         self.ended: Deferred[int | None] = Deferred()
@@ -46,6 +59,7 @@ class Conversation:
         self._source: Source | None = None
         self._sink = Sink(reactor, self._written, self._broken)
         self._signalled = 0  # signals that the server has not confirmed
+        self._stopping = False  # the process is being stopped, and we are next
         self._early: list[Message] = []
         self._lost_output: Trouble | None = None
         self._old = 0
@@ -150,6 +164,9 @@ class Conversation:
 
     def _came(self, data: bytes) -> None:
         client = self.link.client
+        if not data and not self._passes:
+            self._end(128 + signal.SIGHUP)  # our terminal is gone, and that is no key
+            return
         if not data:
             client.eof(self._process, lambda reply: None)
             return
@@ -184,15 +201,17 @@ class Conversation:
         self._reactor.callFromThread(self._signal, number)
 
     def _signal(self, number: int) -> None:
-        if number == signal.SIGWINCH:
-            self._resized()
-            return
         client = self.link.client
         deadly = number in DEADLY
-        if deadly and (self._signalled or not client.ready):  # nobody there to tell: it is for us
+        if number == signal.SIGWINCH:
+            self._resized()
+        elif number == signal.SIGTSTP:
+            self._suspend()
+        elif number == signal.SIGCONT:
+            self._go_on()
+        elif not self._passes or (deadly and (self._signalled or not client.ready)):  # nobody there to tell
             self._end(128 + number)
-            return
-        if client.ready:
+        elif client.ready:
             self._signalled += deadly
             client.ask(
                 "signal",
@@ -200,8 +219,33 @@ class Conversation:
                 process=self._process,
                 signal=signal.Signals(number).name.removeprefix("SIG"),
             )
-        if number == signal.SIGTSTP:
-            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _suspend(self) -> None:
+        client = self.link.client
+        if self._stopping or not self._passes or not client.ready:
+            self._stop()
+            return
+        self._stopping = True
+
+        def stop(reply: Message) -> None:
+            # the kernel spares what has no shell above it the TSTP, which nobody could undo
+            client.ask("signal", stopped, process=self._process, signal="STOP")
+
+        def stopped(reply: Message) -> None:
+            if self._stopping:
+                self._stop()
+
+        client.ask("signal", stop, process=self._process, signal="TSTP")
+
+    def _stop(self) -> None:
+        self._stopping = False
+        self.terminal.stop()
+        if self._raw:
+            self._resized()
+
+    def _go_on(self, reply: Message | None = None) -> None:
+        if self._passes and (reply is None or reply.get("code") == "disconnected"):
+            self.link.client.ask("signal", self._go_on, process=self._process, signal="CONT")
 
     def _confirmed(self, reply: Message) -> None:
         self._signalled = max(0, self._signalled - 1)

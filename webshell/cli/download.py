@@ -165,8 +165,8 @@ class Download:
         self._folders.append((place, member, new))
 
     def _write(self, file: IO[bytes], member: tarfile.TarInfo, place: bytes, there: bytes) -> None:
+        old = _replaced(place)  # before: of a pipe, /dev/stdout tells no path that leads there
         place = os.path.realpath(place) if os.path.islink(place) else place
-        old = _replaced(place)
         part = os.path.join(os.path.dirname(place), PART + secrets.token_hex(8).encode())
         done = 0
         try:

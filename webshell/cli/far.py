@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred
 
 from webshell.cli.client import Message
 from webshell.cli.conversation import status_of
@@ -15,9 +15,6 @@ from webshell.cli.link import Link
 from webshell.cli.signals import DEADLY, catch
 from webshell.cli.transport import Door
 from webshell.cli.trouble import Failed, Stopped, Trouble
-
-CLOSE_SECONDS = 3.0
-"""For the answer to the request that ends the session: nobody waits longer after Ctrl-C."""
 
 LINE_BYTES = 16 << 10
 """Of one line on the standard error; what is longer is told in parts."""
@@ -169,18 +166,8 @@ class Far:
             return await work
         finally:
             work.close()
-            await self._close()
-
-    async def _close(self) -> None:
-        self._pieces = self._work = None
-        client = self.link.client
-        if client.ready and client.session:
-            closing: Deferred[Message] = Deferred.fromCoroutine(self.link.ask("close"))
-            try:
-                await closing.addTimeout(CLOSE_SECONDS, self._reactor)
-            except (Trouble, TimeoutError):  # Twisted's, which is not Python's
-                pass  # it is gone already, or ends when its time to linger is over
-        await self.link.leave()
+            self._pieces = self._work = None
+            await self.link.close()
 
     def _pump(self) -> None:
         # a few pieces at a time: what comes in is read in between
@@ -212,7 +199,7 @@ class Far:
                 self._told(line.decode("utf-8", "surrogateescape"))
 
     def _note(self, text: str) -> None:
-        if sys.stderr is not None and sys.stderr.isatty():
+        if sys.stderr.isatty():
             print(f"\r\x1b[K[webshell: {text}]", file=sys.stderr, flush=True)
 
     def _caught(self, number: int, frame: FrameType | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.task import deferLater
 
 from webshell.cli.client import Client, Listener, Message
@@ -14,6 +14,9 @@ from webshell.cli.trouble import Failed, NotStarted, Refused, Trouble
 
 PAUSES = (0.1, 0.3, 1.0, 2.0, 5.0)
 """Seconds before each attempt to come back; the last one is repeated."""
+
+CLOSE_SECONDS = 3.0
+"""For the answer to the request that ends the session: nobody waits longer after Ctrl-C."""
 
 ERRORS = {"spawn-failed": NotStarted, "disconnected": Trouble}
 
@@ -83,6 +86,16 @@ class Link:
         if found:
             raise Failed(f"{len(found)} sessions are called {wanted}; take an id instead: webshell ls shows them")
         raise Failed(f"there is no session {wanted}; webshell ls shows those that there are")
+
+    async def close(self) -> None:
+        """End the session, and leave."""
+        if self.client.ready and self.client.session:
+            closing = Deferred.fromCoroutine(self.ask("close"))
+            try:
+                await closing.addTimeout(CLOSE_SECONDS, self._reactor)
+            except (Trouble, TimeoutError):  # Twisted's, which is not Python's
+                pass  # it is gone already, or ends when its time to linger is over
+        await self.leave()
 
     async def leave(self) -> None:
         """Close the connection, or stop looking for one."""

@@ -174,13 +174,16 @@ def _occupy() -> None:
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:  # print() would write errors to the standard output
+            setattr(sys, name, os.fdopen(descriptor, "w" if descriptor else "r", closefd=False))
 
 
 def told(trouble: Trouble) -> int:
     """Say what went wrong. Returns the status to end with."""
     try:
         print(f"webshell: {trouble}", file=sys.stderr)
-    except (OSError, AttributeError):
+    except OSError:
         pass  # nobody listens
     return trouble.status
 

@@ -25,7 +25,7 @@ class Progress:
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        self.on = not quiet and sys.stderr is not None and sys.stderr.isatty()
+        self.on = not quiet and sys.stderr.isatty()
         self._file: bytes | None = None
         self._size = self._done = 0
         self._begun = self._told = 0.0

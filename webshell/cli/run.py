@@ -11,7 +11,7 @@ from typing import Any
 from webshell.cli import terminal
 from webshell.cli.conversation import Conversation
 from webshell.cli.transport import Door
-from webshell.cli.trouble import Asked, Trouble
+from webshell.cli.trouble import Asked
 
 
 def environment(pairs: list[str]) -> dict[str, str]:
@@ -33,7 +33,7 @@ async def command(reactor: Any, options: Namespace, door: Door) -> int:
 
     :returns: its exit status; 128 + n after signal n.
     """
-    raw = bool(options.terminal) and sys.stdin is not None and sys.stdin.isatty()
+    raw = bool(options.terminal) and sys.stdin.isatty()
     conversation = Conversation(reactor, door, raw=raw, patience=options.patience, quiet=not sys.stderr.isatty())
     link = conversation.link
     members: dict[str, Any] = {"runner": "exec", "argv": options.command, "keep": "all"}
@@ -45,25 +45,15 @@ async def command(reactor: Any, options: Namespace, door: Door) -> int:
         members["cwd"] = options.cwd
     if options.env:
         members["env"] = members.get("env", {}) | environment(options.env)
-    with terminal.Raw() if raw else nullcontext():
-        await link.connect()
-        try:
-            await link.open(name=options.name or options.command[0][:64], linger=int(options.patience))
-            process = (await link.ask("start", **members))["process"]["process"]
+    await link.connect()
+    try:
+        await link.open(name=options.name or options.command[0][:64], linger=int(options.patience))
+        process = (await link.ask("start", **members))["process"]["process"]
+        # not earlier: until there is somebody to type to, Ctrl-C has to end the command
+        with conversation.terminal if raw else nullcontext():
             conversation.talk(process)
             status = await conversation.finish()
-            assert status is not None  # without a key nobody can leave
-            return status
-        finally:
-            await close(conversation)
-
-
-async def close(conversation: Conversation) -> None:
-    """End the session and leave."""
-    link = conversation.link
-    if link.client.ready and link.client.session:
-        try:
-            await link.ask("close")
-        except Trouble:
-            pass  # it is gone already
-    await link.leave()
+        assert status is not None  # without a key nobody can leave
+        return status
+    finally:
+        await link.close()

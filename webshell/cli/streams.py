@@ -89,7 +89,7 @@ class Sink:
 
     def __init__(self, reactor: Any, written: Callable[[int, bool], None], broken: Callable[[OSError], None]) -> None:
         """:param written: is told which offset was written, and whether nothing more waits.
-        :param broken: the standard output cannot be written any more.
+        :param broken: nobody reads what the process writes, or there is no room for its standard output.
         """
         self._reactor = reactor
         self._written = written
@@ -121,7 +121,7 @@ class Sink:
                     write_all(descriptor, data)
                 except OSError as error:
                     self._closed.add(descriptor)
-                    if descriptor == 1:
+                    if descriptor == 1 or (offset and error.errno == errno.EPIPE):
                         self._reactor.callFromThread(self._broken, error)
             if offset:
                 self._reactor.callFromThread(self._written, offset, self._pieces.empty())

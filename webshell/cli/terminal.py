@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import termios
 import tty
 from types import TracebackType
@@ -48,10 +49,20 @@ class Raw:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """As it was."""
+        kept, self._kept = self._kept, []
         try:
-            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._kept)  # type: ignore[arg-type]
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, kept)  # type: ignore[arg-type]
         except termios.error:
             pass  # the terminal is gone
+
+    def stop(self) -> None:
+        """Stop this program, until a CONT, and leave whoever has the terminal meanwhile no raw one."""
+        raw = bool(self._kept)
+        if raw:
+            self.__exit__(None, None, None)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        if raw:
+            self.__enter__()
 
 
 def size(descriptor: int = 0) -> tuple[int, int]:

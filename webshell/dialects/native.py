@@ -20,7 +20,7 @@ from webshell.uploads import parcel
 
 SUBPROTOCOL = "webshell.v1"
 
-SIGNALS = frozenset({"INT", "HUP", "QUIT", "TERM", "KILL", "TSTP", "CONT", "USR1", "USR2", "WINCH"})
+SIGNALS = frozenset({"INT", "HUP", "QUIT", "TERM", "KILL", "STOP", "TSTP", "CONT", "USR1", "USR2", "WINCH"})
 """What a client may send by name."""
 
 MAX_GRACE = 60.0
