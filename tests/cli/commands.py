@@ -61,7 +61,7 @@ class Terminal:
     :ivar seen: what it has shown so far.
     """
 
-    def __init__(self, server: Server, what: str, *arguments: str, url: str = "") -> None:
+    def __init__(self, server: Server, what: str, *arguments: str, url: str = "", token: str = "") -> None:
         self.master, slave = pty.openpty()
         self.slave = slave
         self.resize(30, 100)
@@ -69,7 +69,7 @@ class Terminal:
         self.seen = b""
         self.process = subprocess.Popen(
             [*COMMAND, what, url or server.url, *arguments],
-            env=environment(server.token, TERM="xterm-256color"),
+            env=environment(token or server.token, TERM="xterm-256color"),
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -70,16 +70,23 @@ def test_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
     class Locked(Exception):
         pass
 
+    class NoKeyring(Locked):
+        pass
+
     def password(service: str, user: str) -> str | None:
         asked.append((service, user))
         if user == "https://locked/":
             raise Locked("it is locked")
+        if user == "https://nowhere/":
+            raise NoKeyring("no backend")
         return "of-the-ring" if user == "https://h/" else None
 
-    ring = SimpleNamespace(get_password=password, errors=SimpleNamespace(KeyringError=Locked), __spec__=object())
+    errors = SimpleNamespace(KeyringError=Locked, NoKeyringError=NoKeyring)
+    ring = SimpleNamespace(get_password=password, errors=errors, __spec__=object())
     monkeypatch.setitem(sys.modules, "keyring", ring)
     assert find_token(parse_address("https://h"), "", {}) == "of-the-ring"
     assert find_token(parse_address("https://other"), "", {}) == ""
+    assert find_token(parse_address("https://nowhere"), "", {}) == ""
     with pytest.raises(Asked, match="it is locked"):
         find_token(parse_address("https://locked"), "", {})
     assert asked[0] == ("webshell", "https://h/")

@@ -216,6 +216,20 @@ def test_the_session_is_closed_elsewhere(server: Server) -> None:
         assert b"webshell: the session was closed" in terminal.seen
 
 
+def test_who_may_only_watch(server: Server) -> None:
+    with Terminal(server, "attach", "--name", "shown") as terminal:
+        prompt(terminal)
+        with Terminal(server, "attach", "shown", token=server.view_token) as watching:
+            watching.until(r"this token may only watch.*ready> ")
+            watching.type("q")  # by mistake
+            terminal.type("echo a''b\r")
+            watching.until("ab\r\n")
+            watching.type("\x1d")
+            assert watching.end() == 0
+        terminal.type("exit 3\r")
+        assert terminal.end() == 3
+
+
 def test_no_terminal(server: Server) -> None:
     done = webshell(server, "attach")
     assert (done.returncode, done.stdout) == (2, b"")

@@ -60,6 +60,7 @@ class Conversation:
         self._sink = Sink(reactor, self._written, self._broken)
         self._signalled = 0  # signals that the server has not confirmed
         self._stopping = False  # the process is being stopped, and we are next
+        self._watching = False  # our token is not one to type with
         self._early: list[Message] = []
         self._lost_output: Trouble | None = None
         self._old = 0
@@ -77,6 +78,9 @@ class Conversation:
         """Begin with this process, whose output up to *old* is shown once more: nobody waits for answers to it."""
         self._process = process
         self._old = old
+        self._watching = self._raw and "type" not in self.link.client.hello["rights"]
+        if self._watching:
+            self.note("this token may only watch: no key arrives there")
         for message in self._early:
             self.event(message)
         self._source = Source(self._reactor, 0, self._came)
@@ -174,7 +178,7 @@ class Conversation:
             self._typed(data)
             return
         keys = data.partition(self._key)[0] if self._key else data
-        for answer, piece in terminal.typed_and_answered(keys):
+        for answer, piece in terminal.typed_and_answered(b"" if self._watching else keys):
             if answer and (not self._old or self._reactor.seconds() > self._shown_at + LATE_SECONDS):
                 client.answer(self._process, piece)
             elif not answer:

@@ -62,6 +62,8 @@ def _from_keyring(address: Address) -> str:
     keyring = importlib.import_module("keyring")  # slow: only when everything else was empty
     try:
         token = keyring.get_password(SERVICE, str(address))
+    except keyring.errors.NoKeyringError:
+        return ""  # the library is there for something else
     except keyring.errors.KeyringError as error:
         raise Asked(f"the keyring gives no token: {error}; --token-file takes one from a file") from None
     return _checked(token, "the keyring") if token else ""
