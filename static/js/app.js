@@ -8,7 +8,6 @@ import { early } from "./early.js";
 import { Files } from "./files.js";
 import { KeyRow } from "./keyrow.js";
 import { BROWSER, PAGE, recall, remember } from "./memory.js";
-import { Menu } from "./menu.js";
 import { Presence } from "./presence.js";
 import { complain, Scroll } from "./scroll.js";
 import { Settings } from "./settings.js";
@@ -51,7 +50,7 @@ class App {
     kept: () => notice("Not connected: what you type is sent when the connection is back."),
   });
   scroll = new Scroll(this.client);
-  tabs = new Tabs(byId("tabs"), byId("panels"), { onclose: (id) => this.close(id), onrename: (id) => this.#try(this.terminals.rename(id)) });
+  tabs = new Tabs(byId("tabs"), byId("panels"), { onclose: (id) => this.close(id), onrename: (id) => this.rename(id) });
   #stages = new Stages(this.client, (process) => this.terminals.get(process)?.element.parentElement ?? this.scroll.place(process));
   #keys = new KeyRow(byId("keys"), (text) => this.terminals.current?.type(text));
   terminals = new Terminals(this.client, this.tabs, byId("panels"), this.#keys, this.settings, (id, view) => this.#shown(id, view));
@@ -66,7 +65,6 @@ class App {
   constructor() {
     this.tabs.add({ id: SCROLL, panel: this.scroll.panel, onshow: () => this.#shown(SCROLL, this.scroll) }, "Scroll");
     byId("new-terminal").addEventListener("click", () => this.newTerminal());
-    new Menu(byId("menu-button"), byId("menu"), () => this.#commands.items());
     byId("keys").hidden = !matchMedia("(pointer: coarse)").matches;
     window.addEventListener("keydown", (event) => this.#commands.key(event), { capture: true });
     window.addEventListener("hashchange", () => void this.#chooseSession());
@@ -210,6 +208,11 @@ class App {
   /** @param {string} id */
   close(id) {
     this.#try(this.terminals.close(id));
+  }
+
+  /** @param {string} id */
+  rename(id) {
+    this.#try(this.terminals.rename(id));
   }
 
   /** @param {ProcessRecord} record it was started, or was there */

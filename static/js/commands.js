@@ -2,7 +2,9 @@
 
 import { copyText } from "./clipboard.js";
 import { ask, element, notice } from "./dialog.js";
+import { Menu } from "./menu.js";
 import { complain } from "./scroll.js";
+import { Search } from "./search.js";
 
 /** @typedef {import("./menu.js").Item} Item */
 
@@ -10,6 +12,7 @@ const HELP = [
   ["Alt+Shift+N", "new terminal"],
   ["Alt+Shift+W", "close the terminal"],
   ["Alt+1 … Alt+9", "show a tab; Alt+1 is the scroll"],
+  ["Alt+Shift+M", "the menu; Tab is the program's in a terminal"],
   ["Ctrl+Shift+F", "search in the terminal"],
   ["Ctrl+Shift+C, Ctrl+Shift+V", "copy, paste"],
   ["Ctrl++, Ctrl+-, Ctrl+0", "larger, smaller, usual letters"],
@@ -21,23 +24,15 @@ const HELP = [
 
 export class Commands {
   #app;
-  #search = /** @type {HTMLFormElement} */ (document.getElementById("search"));
+  #search;
+  #menu;
 
   /** @param {import("./app.js").app} app */
   constructor(app) {
     this.#app = app;
-    const field = this.#field;
-    this.#search.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#find("next");
-    });
-    this.#search.querySelector("[data-direction=previous]")?.addEventListener("click", () => this.#find("previous"));
-    this.#search.querySelector("[data-close]")?.addEventListener("click", () => this.#closeSearch());
-    field.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") {
-        this.#closeSearch();
-      }
-    });
+    const element = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+    this.#menu = new Menu(element("menu-button"), element("menu"), () => this.#items());
+    this.#search = new Search(/** @type {HTMLFormElement} */ (element("search")), () => app.terminal);
   }
 
   /** @param {KeyboardEvent} event */
@@ -53,8 +48,10 @@ export class Commands {
       app.close(app.tabs.current);
     } else if (altKey && !shiftKey && !ctrlKey && /^Digit[1-9]$/.test(code)) {
       app.tabs.selectNumber(Number(code.at(-1)));
-    } else if (ctrlKey && shiftKey && code === "KeyF") {
-      this.#openSearch();
+    } else if (altKey && shiftKey && !ctrlKey && code === "KeyM") {
+      void this.#menu.open();
+    } else if (ctrlKey && shiftKey && code === "KeyF" && app.terminal) {
+      this.#search.open();
     } else if (ctrlKey && !altKey && (key === "+" || key === "=")) {
       app.settings.zoom(1);
     } else if (ctrlKey && !altKey && !shiftKey && key === "-") {
@@ -69,16 +66,17 @@ export class Commands {
   }
 
   /** @returns {Promise<Item[]>} the menu */
-  async items() {
+  async #items() {
     const { settings, client } = this.#app;
     const may = (/** @type {string} */ right) => this.#app.may(right);
     const when = (/** @type {boolean} */ condition, /** @type {Item[]} */ ...items) => (condition ? items : []);
     const theme = (/** @type {string} */ name, /** @type {string} */ text) => ({ text, checked: settings.theme === name, action: () => settings.change({ theme: name }) });
     return [
       ...when(may("run"), { text: "New terminal", key: "Alt+Shift+N", action: () => this.#app.newTerminal() }),
+      ...when(may("run") && this.#app.terminal !== undefined, { text: "Rename this terminal …", action: () => this.#app.rename(this.#app.tabs.current) }),
       ...when(this.#app.terminal !== undefined, { text: "Close this terminal", key: "Alt+Shift+W", action: () => void this.#app.close(this.#app.tabs.current) }),
       { text: "What runs here", action: () => void this.#processes() },
-      ...when(this.#app.terminal !== undefined, { text: "Search", key: "Ctrl+Shift+F", action: () => this.#openSearch() }),
+      ...when(this.#app.terminal !== undefined, { text: "Search", key: "Ctrl+Shift+F", action: () => this.#search.open() }),
       ...when(this.#app.files.may, { text: "Send files …", action: () => this.#app.files.choose() }, { text: "Get files …", action: () => void this.#app.files.browse() }),
       ...when(may("manage"), { text: "Share to watch …", action: () => void this.#share() }),
       { heading: "Sessions" },
@@ -100,30 +98,6 @@ export class Commands {
       { text: "Keys and help", action: () => void this.#help() },
       { text: "Log out", action: () => void this.#logOut() },
     ];
-  }
-
-  // ---- search
-
-  get #field() {
-    return /** @type {HTMLInputElement} */ (this.#search.querySelector("input"));
-  }
-
-  #openSearch() {
-    this.#search.hidden = false;
-    this.#field.select();
-    this.#field.focus();
-  }
-
-  #closeSearch() {
-    this.#search.hidden = true;
-    this.#app.terminal?.focus();
-  }
-
-  /** @param {"next" | "previous"} direction */
-  #find(direction) {
-    if (this.#field.value && this.#app.terminal?.search(this.#field.value, { direction }) === false) {
-      notice(`"${this.#field.value}" is not there.`);
-    }
   }
 
   // ---- sessions
@@ -194,7 +168,7 @@ export class Commands {
   }
 
   async #help() {
-    const rows = HELP.map(([keys, what]) => element("tr", {}, element("td", {}, element("kbd", {}, keys ?? "")), element("td", {}, what ?? "")));
+    const rows = HELP.map(([keys, what]) => element("tr", {}, element("td", {}, ...keyNames(keys ?? "")), element("td", {}, what ?? "")));
     await ask({ title: "Keys", body: [element("table", {}, ...rows)], confirm: "Close", cancel: "" });
   }
 
@@ -202,4 +176,9 @@ export class Commands {
     await fetch("logout", { method: "POST", redirect: "manual" }).catch(() => null);
     location.assign("login");
   }
+}
+
+/** @param {string} keys separated by commas */
+function keyNames(keys) {
+  return keys.split(", ").flatMap((key, number) => [...(number ? [", "] : []), element("kbd", {}, key)]);
 }

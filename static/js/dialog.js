@@ -30,7 +30,8 @@ export function ask({ title, body = [], confirm = "OK", cancel = "Cancel", field
   const heading = element("h2", { id: "dialog-title" }, title);
   const input = /** @type {HTMLInputElement} */ (element("input", { type: "text", value: field ?? "", "aria-labelledby": "dialog-title" }));
   const actions = element("div", { className: "actions" });
-  const form = element("form", { method: "dialog" }, heading, ...body, ...(field === undefined ? [] : [input]), actions);
+  const texts = body.map((part) => (typeof part === "string" ? element("p", {}, part) : part));
+  const form = element("form", { method: "dialog" }, heading, ...texts, ...(field === undefined ? [] : [input]), actions);
   if (cancel) {
     actions.append(element("button", { type: "submit", value: "", formNoValidate: true }, cancel));
   }
@@ -75,6 +76,7 @@ export function notice(text, action, label = "Copy") {
     shown.append(button);
   }
   const notices = document.getElementById("notices");
+  [...(notices?.children ?? [])].find((other) => other.firstElementChild?.textContent === text)?.remove(); // once is enough
   notices?.append(shown);
   while (notices && notices.childElementCount > 4) {
     notices.firstElementChild?.remove();

@@ -8,6 +8,8 @@ export class Menu {
   #button;
   #list;
   #items;
+  /** @type {Element | null} what had the focus before */
+  #before = null;
 
   /**
    * @param {HTMLElement} button
@@ -18,7 +20,8 @@ export class Menu {
     this.#button = button;
     this.#list = list;
     this.#items = items;
-    button.addEventListener("click", () => (list.hidden ? void this.#open() : this.close()));
+    button.addEventListener("pointerdown", () => (this.#before = list.hidden ? document.activeElement : this.#before)); // it will have it
+    button.addEventListener("click", () => (list.hidden ? void this.#show() : this.close()));
     list.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("pointerdown", (event) => {
       const target = /** @type {Node} */ (event.target);
@@ -28,12 +31,28 @@ export class Menu {
     });
   }
 
+  /** From wherever the keyboard is, which goes back there afterwards. */
+  async open() {
+    if (this.#list.hidden) {
+      this.#before = document.activeElement;
+      await this.#show();
+    }
+  }
+
   close() {
     this.#list.hidden = true;
     this.#button.setAttribute("aria-expanded", "false");
   }
 
-  async #open() {
+  /** The focus goes where it was: whoever types shall go on typing. */
+  #leave() {
+    this.close();
+    const before = /** @type {HTMLElement | null} */ (this.#before);
+    this.#before = null;
+    (before?.isConnected && before !== document.body ? before : this.#button).focus();
+  }
+
+  async #show() {
     const items = await this.#items();
     this.#list.replaceChildren(...items.map((item) => this.#made(item)));
     this.#list.hidden = false;
@@ -55,7 +74,7 @@ export class Menu {
       made.append(element("span", { className: "key" }, item.key));
     }
     made.addEventListener("click", () => {
-      this.close();
+      this.#leave();
       item.action();
     });
     return made;
@@ -75,8 +94,7 @@ export class Menu {
       buttons[to % buttons.length]?.focus();
     } else if (event.key === "Escape" || event.key === "Tab") {
       event.preventDefault();
-      this.close();
-      this.#button.focus();
+      this.#leave();
     }
   }
 }

@@ -19,7 +19,8 @@ export class Presence {
   tell(people) {
     this.#people = people;
     this.#badge.hidden = people.length < 2;
-    this.#badge.textContent = `${people.length} here`;
+    this.#badge.replaceChildren(String(people.length), element("span", {}, " here"));
+    this.#badge.setAttribute("aria-label", `${people.length} here`);
   }
 
   async #show() {

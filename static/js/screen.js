@@ -8,6 +8,8 @@ import { FitAddon, SearchAddon, Terminal, UnicodeGraphemesAddon, WebLinksAddon }
 
 const SCROLLBACK_LINES = 10000;
 const TITLE_CHARACTERS = 256;
+const CONTRAST = 4.5; // of letters to what is behind them, whatever a program chose: WCAG AA
+const MOST_MATCHES = 1000; // are marked; more cannot be told apart by eye
 
 // what could hide or reorder the title: controls, bidirectional marks, zero-width characters
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
@@ -19,6 +21,8 @@ const RESET = "\x18\x1bc"; // ends a sequence cut in the middle, then RIS; writt
  * @property {number} [fontSize]
  * @property {string} [fontFamily]
  * @property {boolean} [screenReader]
+ * @property {string} [epilogue] said when the process has ended: what can be done now
+ * @property {import("@xterm/addon-search").ISearchDecorationOptions} [matches] how what is searched for is marked
  *
  * @typedef {Object} Calls
  * @property {(bytes: Uint8Array, answer: boolean) => void} onsaid by a person, or in answer to a program
@@ -27,6 +31,8 @@ const RESET = "\x18\x1bc"; // ends a sequence cut in the middle, then RIS; writt
  * @property {(text: string) => void} onclipboard a program wants *text* copied
  * @property {(title: string) => void} ontitle
  * @property {() => void} onbell
+ *
+ * @typedef {{place: number, count: number}} Found the match that is shown, from 1 (0: none, or too many to count), and how many there are
  */
 
 export class Screen {
@@ -35,7 +41,11 @@ export class Screen {
   #answers;
   #feed;
   #fit = new FitAddon();
-  #search = new SearchAddon();
+  #search = new SearchAddon({ highlightLimit: MOST_MATCHES });
+  #epilogue;
+  #matches;
+  /** @type {Found} */
+  #found = { place: 0, count: 0 };
   #encoder = new TextEncoder();
 
   /**
@@ -46,6 +56,8 @@ export class Screen {
    */
   constructor(element, { rows, cols }, looks, calls) {
     this.#element = element;
+    this.#epilogue = looks.epilogue ?? "";
+    this.#matches = looks.matches;
     const links = new Links(element);
     this.#term = new Terminal({
       allowProposedApi: true, // for the unicode addon
@@ -57,6 +69,7 @@ export class Screen {
       fontSize: looks.fontSize ?? 14,
       linkHandler: links,
       macOptionIsMeta: true,
+      minimumContrastRatio: CONTRAST,
       screenReaderMode: looks.screenReader ?? false,
       scrollback: SCROLLBACK_LINES,
       theme: looks.theme,
@@ -119,25 +132,32 @@ export class Screen {
   }
 
   /** @param {Looks} looks */
-  setLooks({ theme, fontSize, fontFamily, screenReader }) {
+  setLooks({ theme, fontSize, fontFamily, screenReader, matches }) {
     const options = this.#term.options;
     options.theme = theme ?? options.theme;
     options.fontSize = fontSize ?? options.fontSize;
     options.fontFamily = fontFamily ?? options.fontFamily;
     options.screenReaderMode = screenReader ?? options.screenReaderMode;
+    this.#matches = matches ?? this.#matches;
   }
 
   /**
-   * @param {string} text
-   * @param {"next" | "previous"} direction
-   * @returns {boolean} whether it was found
+   * @param {string} text empty: nothing is marked any more
+   * @param {"next" | "previous" | "last"} direction from the match that is selected, or the last one of all
+   * @returns {Found}
    */
   search(text, direction) {
+    this.#found = { place: 0, count: 0 };
     if (!text) {
       this.#search.clearDecorations();
-      return false;
+      return this.#found;
     }
-    return direction === "previous" ? this.#search.findPrevious(text) : this.#search.findNext(text);
+    if (direction === "last") {
+      this.#term.clearSelection();
+    }
+    const options = { decorations: this.#matches };
+    const found = direction === "next" ? this.#search.findNext(text, options) : this.#search.findPrevious(text, options);
+    return found ? this.#found : { place: 0, count: 0 };
   }
 
   /** @param {string} text as typed; arrows as `ESC [ A`, whatever the program's cursor key mode */
@@ -180,7 +200,7 @@ export class Screen {
     const seconds = typeof duration === "number" ? `, ${duration.toFixed(1)} s` : "";
     const back = this.#term.buffer.active.type === "alternate" ? "\x1b[?1049l" : "";
     const fresh = this.#term.buffer.active.cursorX > 0 || back ? "\r\n" : "";
-    this.#feed.write(`${back}\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l${fresh}\x1b[2m[${how}${seconds}]\x1b[0m\x1b[?25l`);
+    this.#feed.write(`${back}\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l${fresh}\x1b[2m[${how}${seconds}]${this.#epilogue && ` ${this.#epilogue}`}\x1b[0m\x1b[?25l`);
   }
 
   // ---- inside
@@ -192,6 +212,9 @@ export class Screen {
     term.onBinary((data) => onsaid(Uint8Array.from(data, (character) => character.charCodeAt(0)), false));
     term.onTitleChange((title) => ontitle(title.replace(INVISIBLE, "").slice(0, TITLE_CHARACTERS)));
     term.onBell(onbell);
+    this.#search.onDidChangeResults(({ resultIndex, resultCount }) => {
+      this.#found = { place: resultIndex + 1, count: resultCount };
+    });
     term.parser.registerOscHandler(52, (data) => {
       const text = clipboardText(data);
       if (text !== null) {

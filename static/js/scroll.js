@@ -12,6 +12,7 @@ import { CHANNELS } from "./stage.js";
 
 const FRAME_MILLISECONDS = 16; // a window of 256 kB in each makes 16 MB/s
 const MOST_BLOCKS = 500; // more than a session keeps processes: only of Python can there be so many
+const COLOURS = { COLORTERM: "truecolor" }; // it is no terminal, but programs that are told to colour what they say may
 const NEAR_BOTTOM_PIXELS = 60;
 const CD_TOLD = /^(\s*cd(?:\s+[^;&|<>`$()]*)?) && pwd$/; // as we start it, to be told where it went
 const JUST_CD = /^\s*cd(\s+[^;&|<>`$()]*)?$/;
@@ -79,11 +80,11 @@ export class Scroll {
       return;
     }
     const { process, runner, name } = record;
-    const line = runner === "sh" ? record.line.replace(CD_TOLD, "$1") : name;
-    const running = record.state === "running";
-    const block = new Block(runner === "sh" ? "$" : runner, line, record.started, {
+    const [shell, running] = [runner === "sh", record.state === "running"];
+    const line = shell ? record.line.replace(CD_TOLD, "$1") : name;
+    const block = new Block(shell ? "$" : runner, line, record.started, {
       stop: () => void this.#client.request("stop", { process }).catch(complain),
-      rerun: runner === "sh" ? () => this.#enter("shell", line) : undefined,
+      rerun: shell ? () => this.#enter("shell", line) : undefined,
       input: running ? (text) => this.#input(process, text + "\n") : undefined,
       ongrow: () => this.#stick(),
       eof: () => void this.#client.request("eof", { process }).catch(complain),
@@ -169,7 +170,7 @@ export class Scroll {
     const starting =
       mode === "python"
         ? this.#python.run(line)
-        : this.#client.start({ runner: "sh", line: JUST_CD.test(line) ? `${line} && pwd` : line, name: line, cwd: this.#directory, channels: CHANNELS });
+        : this.#client.start({ runner: "sh", line: JUST_CD.test(line) ? `${line} && pwd` : line, name: line, cwd: this.#directory, env: COLOURS, channels: CHANNELS });
     starting.catch((error) => {
       complain(error);
       this.#entry.giveBack(line);
@@ -295,5 +296,6 @@ function joined(pieces) {
 
 /** @param {Error} error */
 export function complain(error) {
-  notice(error.message);
+  const cut = /** @type {any} */ (error).code === "disconnected";
+  notice(cut ? "Not connected: that was not done. Try again when the connection is back." : error.message);
 }

@@ -101,7 +101,12 @@ export class Lot {
       setTimeout(() => this.#line.remove(), SHOWN_MILLISECONDS);
     } catch (error) {
       const after = this.#sent ? ` ${count(this.#sent - this.#skipped)} had been sent.` : "";
-      this.#end(this.#stopping.signal.aborted ? `Cancelled.${after}` : `Not sent: ${/** @type {Error} */ (error).message}.${after}`);
+      if (this.#stopping.signal.aborted) {
+        this.#end(`Cancelled.${after}`);
+        setTimeout(() => this.#line.remove(), SHOWN_MILLISECONDS);
+      } else {
+        this.#end(`Not sent: ${/** @type {Error} */ (error).message}.${after}`);
+      }
     }
   }
 

@@ -21,6 +21,12 @@ const PALETTES = {
   },
 };
 
+/** How what is searched for is marked: all that there is, and the one that is shown. */
+const MATCHES = {
+  light: { matchBackground: "#cfe8e4", activeMatchBackground: "#f8d98a", activeMatchBorder: "#92600a", matchOverviewRuler: "#0f766e", activeMatchColorOverviewRuler: "#92600a" },
+  dark: { matchBackground: "#1d4742", activeMatchBackground: "#7a5c12", activeMatchBorder: "#facc6b", matchOverviewRuler: "#2dd4bf", activeMatchColorOverviewRuler: "#facc6b" },
+};
+
 const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 
 export class Settings {
@@ -31,7 +37,7 @@ export class Settings {
   constructor(onchange) {
     this.#onchange = onchange;
     systemIsDark.addEventListener("change", () => this.#apply());
-    document.documentElement.dataset.theme = this.mode;
+    this.#draw();
   }
 
   get theme() {
@@ -55,7 +61,7 @@ export class Settings {
   /** What a terminal is to be told. */
   get terminal() {
     const fontFamily = getComputedStyle(document.documentElement).getPropertyValue("--mono").trim() || "monospace";
-    return { theme: PALETTES[this.mode], fontSize: this.fontSize, fontFamily, screenReader: this.screenReader };
+    return { theme: PALETTES[this.mode], matches: MATCHES[this.mode], fontSize: this.fontSize, fontFamily, screenReader: this.screenReader };
   }
 
   /** @param {Partial<typeof DEFAULTS>} values */
@@ -72,7 +78,13 @@ export class Settings {
   }
 
   #apply() {
-    document.documentElement.dataset.theme = this.mode;
+    this.#draw();
     this.#onchange();
+  }
+
+  /** What the style sheet goes by. */
+  #draw() {
+    document.documentElement.dataset.theme = this.mode;
+    document.documentElement.style.setProperty("--letters", `${this.fontSize}px`);
   }
 }

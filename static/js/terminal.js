@@ -115,11 +115,10 @@ export class TerminalView {
   }
 
   /**
-   * @param {string} text
-   * @param {{direction?: "next" | "previous"}} [options]
-   * @returns {boolean} whether it was found
+   * @param {string} text empty: nothing is marked any more
+   * @param {"next" | "previous" | "last"} [direction]
    */
-  search(text, { direction = "next" } = {}) {
+  search(text, direction = "last") {
     return this.#screen.search(text, direction);
   }
 

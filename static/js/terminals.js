@@ -62,9 +62,10 @@ export class Terminals {
 
   // ---- what a person does
 
-  async start() {
+  /** @param {string} [name] */
+  async start(name = this.#freeName()) {
     const size = fittingSize(this.#panels, this.#settings.terminal);
-    const { process } = await this.#client.start({ runner: "shell", ...size, name: this.#freeName(), channels: CHANNELS });
+    const { process } = await this.#client.start({ runner: "shell", ...size, name, channels: CHANNELS });
     this.#tabs.select(String(process.process)); // found() has been here
   }
 
@@ -112,10 +113,12 @@ export class Terminals {
       onTitle: (title) => UNNAMED.test(record.name) && this.#tabs.entitle(id, title || record.name),
       onBell: () => this.#bell(id, view),
       onNotice: (text, action) => notice(text, action),
+      epilogue: this.#mayFollow(record) ? "Enter starts another." : "",
     });
     this.#views.set(record.process, view);
     const panel = element("div", { className: "terminal-panel" }, view.element);
     this.#keys.watch(panel);
+    panel.addEventListener("keydown", (event) => this.#follow(event, record), { capture: true });
     const onshow = () => {
       view.show();
       this.#onshow(id, view);
@@ -162,6 +165,30 @@ export class Terminals {
   }
 
   // ---- inside
+
+  /** @param {ProcessRecord} record */
+  #mayFollow(record) {
+    return record.runner === "shell" && this.#client.rights.has("run");
+  }
+
+  /**
+   * In the place of a shell that has ended another one is started.
+   *
+   * @param {KeyboardEvent} event
+   * @param {ProcessRecord} record
+   */
+  #follow(event, record) {
+    if (event.key !== "Enter" || event.repeat || record.state !== "exited" || !this.#mayFollow(record)) {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+    const follow = async () => {
+      await this.start(record.name);
+      await this.#client.request("remove", { process: record.process });
+    };
+    follow().catch((error) => notice(error.message));
+  }
 
   #freeName() {
     const taken = new Set([...this.#client.processes.values()].map((record) => record.name));

@@ -177,6 +177,47 @@ def profile_of(browser: Browser, **options: Any) -> BrowserContext:
 Arrive = Callable[..., Visitor]
 """Makes a visitor; keywords are those of Playwright's ``new_context``."""
 
+CONTRAST = """(selector) => {
+  const channels = (colour) => {
+    const mixed = document.createElement('canvas').getContext('2d');
+    mixed.fillStyle = colour;
+    mixed.fillRect(0, 0, 1, 1);
+    const [red, green, blue, alpha] = mixed.getImageData(0, 0, 1, 1).data;
+    return {colour: [red, green, blue], alpha: alpha / 255};
+  };
+  const over = (top, share, below) => top.map((value, channel) => value * share + below[channel] * (1 - share));
+  const luminance = (colour) => colour
+    .map((value) => value / 255)
+    .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, value, channel) => sum + value * [0.2126, 0.7152, 0.0722][channel], 0);
+  const ground = (element) => {
+    if (element === null) {
+      return [255, 255, 255];
+    }
+    const {colour, alpha} = channels(getComputedStyle(element).backgroundColor);
+    return alpha > 0.99 ? colour : over(colour, alpha, ground(element.parentElement));
+  };
+  const found = [];
+  for (const element of document.querySelectorAll(selector)) {
+    const waits = Boolean(element.placeholder) && !element.value;
+    const own = [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data).join('').trim();
+    const text = waits ? element.placeholder : own;
+    if (!text || !element.checkVisibility() || element.closest('script, style, noscript, option, :disabled')) {
+      continue;
+    }
+    const below = ground(element);
+    const {colour, alpha} = channels(getComputedStyle(element, waits ? '::placeholder' : null).color);
+    let share = alpha;
+    for (let one = element; one; one = one.parentElement) {
+      share *= Number(getComputedStyle(one).opacity);
+    }
+    const [light, dark] = [luminance(over(colour, share, below)), luminance(below)].sort((a, b) => b - a);
+    found.push([text.slice(0, 40), Math.round((light + 0.05) / (dark + 0.05) * 100) / 100]);
+  }
+  return found;
+}"""
+"""Each text that can be seen, with the contrast of its letters to what is behind them, as WCAG reckons it."""
+
 SCREEN = """() => [...document.querySelectorAll('.terminal .xterm-rows')]
   .filter((rows) => rows.checkVisibility())
   .flatMap((rows) => [...rows.children].map((row) => row.textContent.replaceAll('\\u00a0', ' ').trimEnd()))

@@ -114,6 +114,7 @@ def test_a_cut_and_everything_is_there_again(far_anna: Visitor, proxy: Proxy, ho
     assert rows.count() == before  # saying so takes no row away
     far_anna.sees("^before$")  # what was there stays readable
     far_anna.types("echo typed me''anwhile", "Enter")
+    expect(far_anna.page.locator(".notice")).to_have_count(1)  # not one for each key
     home.joinpath("go").touch()
     proxy.mend()
     expect(far_anna.status).to_be_hidden()

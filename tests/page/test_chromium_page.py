@@ -76,9 +76,21 @@ def test_every_tab_names_its_panel(anna: Visitor) -> None:
 def test_search(anna: Visitor) -> None:
     anna.runs("seq 500").sees("^500$")
     anna.at_prompt()
-    anna.presses("Control+Shift+F").types("137", "Enter").sees("^137$")
+    search = anna.page.get_by_role("search")
+    anna.presses("Control+Shift+F").types("137").sees("^137$")
+    expect(search).to_contain_text("1 of 1")
+    anna.page.get_by_role("searchbox").fill("49")
+    expect(search).to_contain_text("15 of 15")  # the last one first: 499, 498 …
+    anna.presses("Enter", "Enter", "Enter", "Shift+Enter")
+    expect(search).to_contain_text("13 of 15")
+    anna.page.get_by_role("searchbox").fill("nobody wrote this")
+    expect(search).to_contain_text("not there")
     anna.presses("Escape")
-    expect(anna.page.get_by_role("search")).to_be_hidden()
+    expect(search).to_be_hidden()
+    expect(anna.terminal.locator("textarea")).to_be_focused()
+    anna.presses("Alt+1", "Control+Shift+F")
+    expect(anna.entry).to_be_focused()
+    expect(search).to_be_hidden()  # the scroll is searched by the browser
 
 
 def test_letters_grow(anna: Visitor) -> None:
@@ -88,6 +100,25 @@ def test_letters_grow(anna: Visitor) -> None:
     expect(rows).not_to_have_count(before)
     anna.presses("Control+0")
     expect(rows).to_have_count(before)
+
+
+def test_letters_of_the_scroll_grow_too(anna: Visitor) -> None:
+    anna.in_scroll()
+    block = anna.enters("echo letters")
+    expect(block.locator(".output")).to_have_css("font-size", "14px")
+    anna.presses("Control+=", "Control+=")
+    expect(block.locator(".output")).to_have_css("font-size", "16px")
+    anna.presses("Control+0")
+    expect(block.locator(".output")).to_have_css("font-size", "14px")
+
+
+def test_a_terminal_is_renamed_from_the_menu(anna: Visitor) -> None:
+    anna.menu("^Rename this terminal")
+    anna.page.get_by_role("dialog").get_by_role("textbox").fill("build")
+    anna.presses("Enter")
+    expect(anna.page.get_by_role("tab", name="build", selected=True)).to_be_visible()
+    anna.reload()
+    expect(anna.page.get_by_role("tab", name="build", selected=True)).to_be_visible()
 
 
 def test_sessions(anna: Visitor) -> None:

@@ -149,3 +149,31 @@ def test_the_keyboard_alone(anna: Visitor) -> None:
     expect(said(anna.blocks.nth(1))).to_have_text("one\ntwo\n", use_inner_text=False)
     anna.entry.press("Control+l")
     expect(anna.blocks).to_have_count(0)
+
+
+def test_what_was_entered_before(anna: Visitor) -> None:
+    anna.in_scroll()
+    for line in ("echo first", "echo second"):
+        expect(result(anna.enters(line))).to_contain_text("done")
+    expect(result(anna.enters("x = 1", mode="Python"))).to_contain_text("done")
+    anna.page.get_by_role("radio", name="Shell").click()
+    anna.entry.fill("half a li")
+    for key, shown in (
+        ("ArrowUp", "echo second"),  # each mode has a history of its own
+        ("ArrowUp", "echo first"),
+        ("ArrowDown", "echo second"),
+        ("ArrowDown", "half a li"),  # what was not entered is not lost
+    ):
+        anna.entry.press(key)
+        expect(anna.entry).to_have_value(shown)
+    anna.reload()
+    anna.in_scroll()
+    anna.entry.press("ArrowUp")
+    expect(anna.entry).to_have_value("echo second")
+
+
+def test_programs_that_are_told_to_use_colours_do(anna: Visitor, home: Path) -> None:
+    home.joinpath("folder").mkdir()
+    anna.in_scroll()
+    expect(said(anna.enters("ls -d --color=always folder")).locator(".fg4")).to_have_text("folder")
+    expect(said(anna.enters("ls -d --color=auto folder")).locator("[class*=fg]")).to_have_count(0)

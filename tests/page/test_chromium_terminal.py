@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -21,6 +22,19 @@ FLOOD_BYTES = 3 << 20
 FLOOD_SECONDS = 2.0
 BACK_SECONDS = 3.0
 """From Ctrl-C in a flood to a prompt that answers; the window is 256 kB, so little is still on its way."""
+
+
+DARK_DOTS = """async (picture) => {
+  const image = new Image();
+  image.src = 'data:image/png;base64,' + picture;
+  await image.decode();
+  const context = Object.assign(document.createElement('canvas'), image).getContext('2d');
+  context.canvas.width = image.width;
+  context.canvas.height = image.height;
+  context.drawImage(image, 0, 0);
+  const dots = context.getImageData(0, 0, image.width, image.height).data;
+  return dots.filter((value, place) => place % 4 === 0 && value < 160).length;
+}"""
 
 
 def size(visitor: Visitor, mark: str, command: str = "stty size") -> tuple[int, int]:
@@ -81,13 +95,13 @@ def test_the_first_size_is_the_one_that_xterm_finds(server: Server, arrive: Arri
 
 
 def test_true_colour(anna: Visitor) -> None:
-    anna.runs(r"printf '\033[38;2;12;200;99mgr''een\033[m\n'").sees("^green$")
+    anna.runs(r"printf '\033[38;2;12;100;59mgr''een\033[m\n'").sees("^green$")
     assert (
         anna.page.evaluate(
             """() => [...document.querySelectorAll('.terminal .xterm-rows span')]
             .find((span) => span.textContent === 'green').style.color"""
         )
-        == "rgb(12, 200, 99)"
+        == "rgb(12, 100, 59)"
     )
 
 
@@ -143,6 +157,24 @@ def test_a_program_names_its_tab_and_rings_its_bell(anna: Visitor) -> None:
 def test_what_ran_is_over_when_the_shell_ends(anna: Visitor) -> None:
     anna.runs("exit 3").sees(r"^\[exit 3")
     expect(anna.page.locator("[role=tab].exited")).to_have_count(1)
+    anna.reload()
+    anna.sees(r"^\[exit 3.*\] Enter starts another\.$")
+    anna.terminal.locator("textarea").focus()
+    anna.presses("Enter").at_prompt()
+    expect(anna.page.get_by_role("tab")).to_have_text(["Scroll", re.compile("Terminal 1")])
+    anna.runs("echo ano''ther").sees("^another$")
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_underscores_are_seen(arrive: Arrive, server: Server, scale: float) -> None:
+    visitor = arrive(device_scale_factor=scale).enter(server, f"#s={fresh_session(server)}").at_prompt()
+    visitor.runs("printf '_%.0s' $(seq 40); echo; echo").sees("^_{40}$")
+    row = visitor.terminal.locator(".xterm-rows > div").filter(has_text="____").last.bounding_box()
+    assert row
+    around = {"x": row["x"], "y": row["y"], "width": 200, "height": row["height"] + 2}
+    picture = base64.b64encode(visitor.page.screenshot(clip=around)).decode()  # type: ignore[arg-type]
+    blank = arrive()
+    assert blank.page.evaluate(DARK_DOTS, picture) >= 100
 
 
 @pytest.mark.parametrize("scale", [1, 1.5])

@@ -144,6 +144,7 @@ class RefusalPage(Resource):
             title = escape(HTTPStatus(refused.status).phrase)
             body = (
                 f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+                '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
                 f"<h1>{title}</h1><p>{escape(str(refused))}</p></html>\n"
             )
         elif wants_json(request):
