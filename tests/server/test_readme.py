@@ -101,7 +101,6 @@ def test_the_limits_in_the_security_page_are_those_of_the_code() -> None:
         "input under way, of a client": f"{intake.CLIENT_BYTES} bytes",
         "input under way, of a process": f"{intake.PROCESS_BYTES} bytes",
         "answers that a client does not read": f"{websocket.UNREAD_BYTES} bytes",
-        "WebSocket handshake": "10 s",
         "no answer to pings": f"{websocket.PING_SECONDS + websocket.PONG_SECONDS:.0f} s",
         "wrong tries a minute, of an address": f"{TRIES_PER_ADDRESS}",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import reactor as installed
@@ -20,15 +21,24 @@ from webshell.web.limits import LimitedSite
 
 reactor: Any = installed  # a module to the type checker
 
+PING_BYTES = 12
+PING = bytes([0x89, PING_BYTES])
+"""How Autobahn's own pings begin."""
+PONG = bytes([0x8A, 0x80 | PING_BYTES, 0, 0, 0, 0])
+"""How the answer to one begins, masked with zeros."""
+
 
 class Client(Protocol):
     """Shakes hands and remembers what it receives."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, answers: bool) -> None:
+        """:param answers: pings are answered."""
         self.port = port
+        self.answers = answers
         self.received = b""
-        self.greeted: Deferred[None] = Deferred()
+        self.pings = 0
         self.gone: Deferred[None] = Deferred()
+        self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
 
     def connectionMade(self) -> None:
         assert self.transport is not None
@@ -40,8 +50,24 @@ class Client(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
-        if b'"hello"' in self.received and not self.greeted.called:
-            self.greeted.callback(None)
+        pings = self.received.split(PING)[1:]
+        for payload in pings[self.pings :] if self.answers else ():
+            assert self.transport is not None
+            self.transport.write(PONG + payload[:PING_BYTES])
+        self.pings = len(pings)
+        waiting, self._waiting = self._waiting, []
+        for holds, reached in waiting:
+            if holds():
+                reached.callback(None)
+            else:
+                self._waiting.append((holds, reached))
+
+    def until(self, holds: Callable[[], bool]) -> Deferred[None]:
+        """Fires when *holds* is true of what has been received."""
+        reached: Deferred[None] = Deferred()
+        self._waiting.append((holds, reached))
+        self.dataReceived(b"")
+        return reached
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -57,15 +83,18 @@ class SocketTests(TestCase):
 
     timeout = 20
 
-    async def _connected(self) -> tuple[Any, Client, Shell]:
+    async def _connected(self, answers: bool = False, **options: float) -> tuple[Any, Client, Shell]:
+        """:param options: of Autobahn's, instead of our own; what is less than its second is nothing to it."""
         config = Config()
         shell = Shell(reactor, config, policy(reactor, config, lambda request: Grant("anna")))
+        for name, value in options.items():
+            setattr(shell.sockets._factory.protocol, name, value)
         site = LimitedSite(shell.resource, reactor)
         port = reactor.listenTCP(0, site, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         number = port.getHost().port
-        client = await connectProtocol(HostnameEndpoint(reactor, "127.0.0.1", number), Client(number))
-        await client.greeted
+        client = await connectProtocol(HostnameEndpoint(reactor, "127.0.0.1", number), Client(number, answers))
+        await client.until(lambda: b'"hello"' in client.received)
         (socket,) = shell.sockets._open
 
         async def stop() -> None:
@@ -102,8 +131,43 @@ class SocketTests(TestCase):
         self.assertEqual((socket.maxFramePayloadSize, socket.maxMessagePayloadSize), (FRAME_BYTES, FRAME_BYTES))
         self.assertGreater(socket.autoPingInterval, 0)
         self.assertGreater(socket.autoPingTimeout, 0)
+        self.assertGreater(socket.closeHandshakeTimeout, 0)
         self.assertFalse(socket.factory.allowNullOrigin)
         self.assertIsNone(socket._perMessageCompress)
+
+    async def test_a_peer_that_answers_no_ping_is_dropped(self) -> None:
+        """A half-open connection ends, although nothing is ever sent that would fail."""
+        socket, client, _ = await self._connected(autoPingInterval=0.1, autoPingTimeout=0.2)
+        await client.gone
+        self.assertEqual(client.pings, 1)
+        await socket.gone
+
+    async def test_a_peer_that_answers_pings_stays(self) -> None:
+        """A browser answers by itself, in a background tab, too; the next ping follows an answer only."""
+        socket, client, _ = await self._connected(answers=True, autoPingInterval=0.1)
+        await client.until(lambda: client.pings == 3)
+        self.assertEqual(socket.state, socket.STATE_OPEN)
+
+    async def test_a_peer_that_does_not_take_its_leave_is_dropped(self) -> None:
+        """It has been sent a closing frame, and says nothing more."""
+        socket, client, _ = await self._connected(closeHandshakeTimeout=0.1)
+        socket._end(4002, "enough")
+        self.assertEqual(socket.state, socket.STATE_CLOSING)
+        await client.gone
+        await socket.gone
+
+    async def test_pings_are_not_answered_to_who_reads_nothing(self) -> None:
+        """A hundred thousand of them cost a sender little, and answers would pile up here."""
+        socket, client, _ = await self._connected()
+        ping = b"\x89\x80\0\0\0\0"
+        socket.dataReceived(ping)
+        await client.until(lambda: b"\x8a\x00" in client.received)
+        socket.transport.producer.pauseProducing()
+        socket.dataReceived(ping * 1000)
+        socket.transport.producer.resumeProducing()
+        socket.dataReceived(b"\x89\x81\0\0\0\0!")
+        await client.until(lambda: b"\x8a\x01!" in client.received)
+        self.assertEqual(client.received.count(b"\x8a\x00"), 1)
 
     async def test_a_socket_keeps_nothing_of_its_request(self) -> None:
         """5 kB for as long as it is open."""

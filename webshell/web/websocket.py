@@ -64,7 +64,7 @@ class Sockets:
             maxMessagePayloadSize=FRAME_BYTES,
             autoPingInterval=PING_SECONDS,
             autoPingTimeout=PONG_SECONDS,
-            openHandshakeTimeout=10,
+            openHandshakeTimeout=0,  # the request is here, whole, before Autobahn hears of it
             closeHandshakeTimeout=5,
             failByDrop=False,
             tcpNoDelay=True,
