@@ -58,7 +58,8 @@ class Command:
     :ivar size: the terminal's size if it runs in a terminal, else None: pipes.
     :ivar trusted: what the server itself adds to the environment: not checked, over everything else.
     :ivar user: the system user to run as; empty: the daemon's own.
-    :ivar gather: seconds that output of pipes is collected for, so that what was written together is told together.
+    :ivar gather: seconds that output is collected for, so that what was written together is told together; of a
+        terminal only what follows the end of a line.
     :ivar work: what must be made first, if anything.
     :ivar channels: the names of its side channels.
     :ivar gate: a FIFO in which a line must appear before the program may begin; empty: it begins at once.

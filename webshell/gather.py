@@ -1,6 +1,7 @@
-"""Collects what a child writes to its pipes for some milliseconds, so that what was written together is told together.
+"""Collects what a child writes for some milliseconds, so that what was written together is told together.
 
-Python writes a SyntaxError in two pieces 2 to 9 ms apart (measured); clients of further-link expect it in one message.
+Python writes a SyntaxError in two pieces 2 to 9 ms apart (measured); clients of further-link expect it in one message,
+and in a terminal the echo of a line together with what is answered. The echo of a key waits for nothing.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ GATHER_BYTES = 16 << 10
 class Gathered:
     """A parent that tells another one later; the end is told after everything else."""
 
-    __slots__ = ("_clock", "_ended", "_parent", "_seconds", "_timer", "_waiting")
+    __slots__ = ("_clock", "_ended", "_lines", "_parent", "_seconds", "_timer", "_waiting")
 
-    def __init__(self, parent: Parent, clock: Clock, seconds: float, ended: Callable[[], None]) -> None:
+    def __init__(self, parent: Parent, clock: Clock, seconds: float, lines: bool, ended: Callable[[], None]) -> None:
         """
-        :param seconds: how long, from the first byte on.
+        :param seconds: how long, from the first byte on; 0: nothing is collected.
+        :param lines: only from the end of a line on: what comes before that is told at once.
         :param ended: called when the child has ended, before *parent* is told.
         """
         self._parent = parent
         self._clock = clock
         self._seconds = seconds
+        self._lines = lines
         self._ended = ended
         self._timer: Timer | None = None
         self._waiting: dict[int, bytes] = {}  # by stream
@@ -34,7 +37,7 @@ class Gathered:
     def wrote(self, stream: int, data: bytes) -> None:
         """Output arrived."""
         held = self._waiting.get(stream, b"") + data
-        if not self._seconds or len(held) >= GATHER_BYTES:
+        if not self._seconds or len(held) >= GATHER_BYTES or (self._lines and b"\n" not in held):
             self._waiting.pop(stream, None)
             self._parent.wrote(stream, held)
             return

@@ -18,6 +18,9 @@ PREFIX = "run:"
 GATHER_SECONDS = 0.05
 """Output of pipes: five times what lies between the two halves of Python's SyntaxError, and less than one notices."""
 
+ANSWER_SECONDS = 0.01
+"""Output of terminals, from a line's end on: an answer comes with the echo of its line; less than a picture's time."""
+
 TERM = "xterm-256color"
 """further-link's children have it with and without a terminal."""
 
@@ -55,7 +58,7 @@ class Recipe:
             size=size,
             trusted={"TERM": TERM},
             user=start.user or "",
-            gather=0.0 if size else GATHER_SECONDS,
+            gather=ANSWER_SECONDS if size else GATHER_SECONDS,
             work=Work(
                 code=start.code if self.script else None,
                 path=start.path,

@@ -10,7 +10,7 @@ from doubles import FakeClock
 from webshell.command import Size, Work
 from webshell.gather import GATHER_BYTES, Gathered
 from webshell.messages import Start
-from webshell.recipes import GATHER_SECONDS, RECIPES, Recipe
+from webshell.recipes import ANSWER_SECONDS, GATHER_SECONDS, RECIPES, Recipe
 from webshell.workplace import Workplace
 
 
@@ -23,11 +23,11 @@ def test_a_recipe_makes_a_command_with_work() -> None:
     assert command.work == Work("x", "p", True, ".lua", False, ("luac", "{file}"), True)
 
 
-def test_pipes_are_gathered_and_terminals_are_not() -> None:
+def test_pipes_are_gathered_and_terminals_for_a_shorter_time() -> None:
     python = RECIPES["python3"]
     assert (python(Start("")).size, python(Start("")).gather) == (None, GATHER_SECONDS)
     terminal = python(Start("", pty=True, size=Size(4, 60)))
-    assert (terminal.size, terminal.gather) == (Size(4, 60), 0.0)
+    assert (terminal.size, terminal.gather) == (Size(4, 60), ANSWER_SECONDS)
 
 
 def test_a_shell_has_no_script_and_exec_is_one() -> None:
@@ -79,9 +79,9 @@ class Heard:
         self.log.append((exit_code, signal, survivors))
 
 
-def gathered(seconds: float) -> tuple[list[Any], FakeClock, Gathered]:
+def gathered(seconds: float, lines: bool = False) -> tuple[list[Any], FakeClock, Gathered]:
     heard, clock = Heard(), FakeClock()
-    return heard.log, clock, Gathered(heard, clock, seconds, lambda: heard.log.append("removed"))
+    return heard.log, clock, Gathered(heard, clock, seconds, lines, lambda: heard.log.append("removed"))
 
 
 def test_what_is_written_together_is_told_together() -> None:
@@ -96,6 +96,20 @@ def test_what_is_written_together_is_told_together() -> None:
     parent.wrote(1, b"d")
     clock.advance(0.05)
     assert log[2:] == [(1, b"d")]
+
+
+def test_in_a_terminal_an_answer_comes_with_its_line_and_a_keys_echo_at_once() -> None:
+    log, clock, parent = gathered(0.01, lines=True)
+    for key in (b"h", b"i"):
+        parent.wrote(1, key)
+    assert log == [(1, b"h"), (1, b"i")]
+    for piece in (b"\r\n", b"you said", b" hi", b"\r\n", b"> "):
+        parent.wrote(1, piece)
+    assert len(log) == 2
+    clock.advance(0.01)
+    assert log[2:] == [(1, b"\r\nyou said hi\r\n> ")]
+    parent.wrote(1, b"o")
+    assert log[3:] == [(1, b"o")]
 
 
 def test_the_end_waits_for_nothing_and_comes_last() -> None:

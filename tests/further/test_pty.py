@@ -15,6 +15,20 @@ def test_case_47_a_terminal_echoes_first(further: Server, query: str) -> None:
         assert link.until_stopped() == ("hello\r\ngot hello\r\n", "", 0)
 
 
+def test_case_47_an_answer_comes_with_the_echo_of_its_line(terminal: Link) -> None:
+    terminal.start(code="while True: print('got', input())")
+    together = 0
+    for number in range(20):
+        terminal.say("stdin", input=f"{number}\r")
+        expected, said = f"{number}\r\ngot {number}\r\n", ""
+        while said != expected:
+            kind, data = terminal.told()
+            together += data["output"] == expected
+            said += data["output"]
+            assert (kind, expected.startswith(said)) == ("stdout", True)
+    assert together > 2  # every time, unless the machine does much else
+
+
 def test_case_47_a_terminal_has_one_stream(terminal: Link) -> None:
     terminal.start(code="import sys\nprint('oops', file=sys.stderr)")
     assert terminal.until_stopped() == ("oops\r\n", "", 0)

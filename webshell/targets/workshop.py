@@ -58,7 +58,9 @@ class Workshop:
                 name = error.filename if isinstance(error.filename, str) else command.work.path
                 raise SpawnFailed(f"{name}: {(error.strerror or str(error)).lower()}") from None
             kept = contextlib.ExitStack()
-            child = self._target.spawn(prepared, Gathered(parent, self._clock, command.gather, kept.close))
+            lines = command.size is not None
+            gathered = Gathered(parent, self._clock, command.gather, lines, kept.close)
+            child = self._target.spawn(prepared, gathered)
             kept.push(made.pop_all())
             return child
 
