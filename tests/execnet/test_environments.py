@@ -22,6 +22,8 @@ from webshell.execnet.environments_remote import NOTE
 PATIENCE = 40.0
 """Seconds for what takes milliseconds."""
 
+pytestmark = pytest.mark.timeout(400)  # three environments in one test, each a minute on a machine that does much else
+
 
 @pytest.fixture(scope="module")
 def offline(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
