@@ -116,9 +116,10 @@ def test_a_socket_of_the_machine(master: execnet.Gateway, tmp_path: Path) -> Non
 
 
 def test_errors_are_those_of_a_direct_connection(master: execnet.Gateway) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        place = closed.getsockname()[:2]
-    with pytest.raises(ConnectionRefusedError, match=f"127.0.0.1:{place[1]} via master"):
-        reach(master, place)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # it listens to nobody
+        place = closed.getsockname()
+        with pytest.raises(ConnectionRefusedError, match=f"127.0.0.1:{place[1]} via master"):
+            reach(master, place)
     with pytest.raises(socket.gaierror, match=r"nowhere\.invalid"):
         reach(master, ("nowhere.invalid", 80))
