@@ -152,7 +152,7 @@ def worker_of(helper: subprocess.Popen[bytes]) -> int:
 @pytest.fixture
 def running(there: Server) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
-        [*PYTHON.split(), f"ws={site(there)}", "grace=0.3"],
+        [*PYTHON.split(), f"ws={site(there)}", "grace=1"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
