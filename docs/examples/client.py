@@ -33,6 +33,8 @@ class Client(WebSocketClientProtocol):
 
     def onMessage(self, payload, isBinary):
         """The server said something."""
+        if self.factory.over:  # a key that was still held when the program ended is no error
+            return
         message = json.loads(payload)
         kind, data = message["type"], message["data"] or {}
         if kind in ("stdout", "stderr"):

@@ -281,6 +281,7 @@ def test_a_large_body_has_the_time_that_it_needs() -> None:
         slow.send(b"x")
         world.clock.advance(2)
     assert slow.answer().status == 408
+    slow.lose()
 
 
 def test_the_deadline_is_the_requests_not_the_connections(world: World) -> None:
