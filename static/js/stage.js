@@ -201,7 +201,7 @@ export class Stages {
     }
     const stage = this.#stages.get(process) ?? this.#made(process);
     if (stage.element.parentElement !== place) {
-      place.append(stage.element);
+      place.insertBefore(stage.element, place.querySelector(":scope > form")); // a field for input stays last
     }
     const listened = stage.listens;
     stage.said(channel, bytes);

@@ -73,6 +73,23 @@ def test_a_program_in_the_scroll_is_seen_and_moved(anna: Visitor, home: Path) ->
     expect(picture).to_be_visible()  # the last one stays
 
 
+def test_a_picture_that_comes_late_stands_above_the_field_for_input(anna: Visitor) -> None:
+    anna.in_scroll()
+    program = EXAMPLE.read_text().split("left, top = 140")[0] + "input(); send_image(Picture(0, 80)); input()"
+    anna.entry.fill(f"python3 -c '{program}'")
+    anna.entry.press("Enter")
+    block = anna.blocks.nth(0)
+    field = block.get_by_role("textbox")
+    field.press("Enter")
+    shows(block.get_by_role("figure").locator("img"), LEFT, SQUARE)
+    picture, below = block.get_by_role("figure").bounding_box(), field.bounding_box()
+    assert picture is not None
+    assert below is not None
+    assert picture["y"] + picture["height"] <= below["y"]
+    field.press("Control+d")
+    expect(block.locator(".result")).not_to_contain_text("running")
+
+
 def test_it_is_there_after_a_reload(anna: Visitor, home: Path) -> None:
     shutil.copy(EXAMPLE, home)
     anna.in_scroll()
