@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,12 @@ settings.register_profile(
     "webshell", derandomize=True, deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("webshell")
+
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+    if (
+        signal.getsignal(number) is signal.SIG_IGN
+    ):  # of nohup, or in the background: what tests start must not inherit it
+        signal.signal(number, lambda number, frame: None)
 
 
 def pytest_collection_finish() -> None:

@@ -16,6 +16,7 @@ import sys
 import termios
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -53,6 +54,14 @@ def started(server: Server, what: str, *arguments: str, url: str = "", **keyword
     return subprocess.Popen(
         [*COMMAND, what, url or server.url, *arguments], env=environment(server.token), **{**pipes, **keywords}
     )
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 class Terminal:

@@ -8,7 +8,7 @@ import signal
 import sys
 
 import pytest
-from cli.commands import Terminal, Wire, sessions, webshell
+from cli.commands import Terminal, Wire, eventually, sessions, webshell
 from wire import PATIENCE, Server
 
 WATCH = (
@@ -136,23 +136,24 @@ def test_leaving_without_a_connection(server: Server, wire: Wire) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1])
 def test_a_signal_ends_the_command_and_no_session_of_others(server: Server, number: int) -> None:
-    with Terminal(server, "attach", "--name", "stays") as terminal:
+    there, own = f"there {number}", f"own {number}"
+    with Terminal(server, "attach", "--name", there) as terminal:
         prompt(terminal)
         terminal.type("\x1d")
         assert terminal.end() == 0
-    with Terminal(server, "attach", "stays") as terminal:
+    with Terminal(server, "attach", there) as terminal:
         prompt(terminal)
         terminal.process.send_signal(number)
         assert terminal.end() == 128 + number
         assert terminal.restored()
-    ((record,),) = (session["processes"] for session in sessions(server))
+    (record,) = (one["processes"][0] for one in sessions(server) if one["name"] == there)
     assert record["state"] == "running"
-    assert webshell(server, "kill", "stays").returncode == 0
-    with Terminal(server, "attach", "--name", "own") as terminal:
+    assert webshell(server, "kill", there).returncode == 0
+    with Terminal(server, "attach", "--name", own) as terminal:
         prompt(terminal)
         terminal.process.send_signal(number)
         assert terminal.end() == 128 + number
-    assert sessions(server) == []
+    eventually(lambda: all(one["name"] != own for one in sessions(server)))  # it waits some seconds at most
 
 
 def test_the_window_is_closed(server: Server) -> None:

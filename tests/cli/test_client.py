@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from core.test_transcripts import TRANSCRIPTS, binary, matches
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from webshell.cli.client import ACK_BYTES, Client, Frame, Message
+from webshell.cli.link import CLOSE_SECONDS, Link
 from webshell.cli.outbox import Outbox
+from webshell.cli.transport import Door
 
 HELLO = {"type": "hello", "limits": {"input": 8, "frame": 9 + 5}, "instance": "one"}
 SPOKEN = {"start": "U start", "open": "U open"}
@@ -186,6 +190,24 @@ def test_a_gap_moves_the_offset() -> None:
     client = begun(log)
     client.receive('{"type": "gap", "process": 1, "lost": 90, "offset": 100, "restore": ""}')
     assert client.offset(1) == 100
+
+
+@pytest.mark.parametrize("hurried", [False, True])
+def test_nobody_waits_longer_than_he_wants_for_the_end_of_a_session(hurried: bool) -> None:
+    log: list[Any] = []
+    clock = Clock()
+    link = Link(clock, cast("Door", None), Listening([]), note=log.append, patience=0)
+    link.client.connected(log.append)
+    link.client.open(ignored)
+    link.client.receive(json.dumps(HELLO))
+    attached(link.client)
+    left = Deferred.fromCoroutine(link.close(hurried=hurried))
+    left.addCallback(lambda nothing: log.append("left"))
+    assert json.loads(log[-1]) == {"type": "close", "id": 2}
+    clock.advance(CLOSE_SECONDS)
+    assert (log[-1] == "left") is hurried
+    link.hurry()
+    assert log[-1] == "left"
 
 
 def test_what_the_server_took_late_is_not_sent_again() -> None:

@@ -9,12 +9,11 @@ import signal
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli.commands import COMMAND, Terminal, Wire, environment, sessions, webshell
+from cli.commands import COMMAND, Terminal, Wire, environment, eventually, sessions, webshell
 from needs import need
 from wire import PATIENCE, Server
 
@@ -50,13 +49,6 @@ def cp(server: Server, *arguments: str, argv: tuple[str, ...] = COMMAND, **keywo
     told = done.stderr.decode()
     assert "Traceback" not in told
     return done.returncode, told.replace(f"{server.url}:", "@")
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def contents(folder: Path) -> dict[bytes, bytes | None]:

@@ -10,12 +10,11 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cli.commands import COMMAND, Wire, environment, sessions, webshell
+from cli.commands import COMMAND, Wire, environment, eventually, sessions, webshell
 from cli.test_ways import front, pin, secure
 from server.test_nginx import Front
 from wire import PATIENCE, Server
@@ -132,13 +131,6 @@ def exactly(connection: socket.socket, size: int) -> bytes:
         assert more, (len(data), size)
         data += more
     return data
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture(autouse=True)

@@ -7,21 +7,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli.commands import COMMAND, Terminal, Wire, environment, sessions, started, webshell
+from cli.commands import COMMAND, Terminal, Wire, environment, eventually, sessions, started, webshell
 from wire import PATIENCE, Server
 
 MEGABYTES = 10
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_both_streams_and_the_exit_status(server: Server) -> None:

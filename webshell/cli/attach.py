@@ -55,7 +55,7 @@ async def command(reactor: Any, options: Namespace, door: Door) -> int:
     if status is None or not own:
         await link.leave()
     else:
-        await link.close()
+        await link.close(hurried=conversation.hurried)
     if status is None:
         _say(2, f"\n[webshell: left; it goes on: webshell attach {door.address} {session}]\n".encode())
     return status or 0

@@ -28,6 +28,7 @@ class Conversation:
     """Talks with one process until it has exited.
 
     :ivar terminal: whose keys go there, while it is raw.
+    :ivar hurried: a signal is for us.
     :ivar ended: fires with the exit status, or None when the user has left.
     """
 
@@ -59,6 +60,7 @@ class Conversation:
         self._source: Source | None = None
         self._sink = Sink(reactor, self._written, self._broken)
         self._signalled = 0  # signals that the server has not confirmed
+        self.hurried = False
         self._stopping = False  # the process is being stopped, and we are next
         self._watching = False  # our token is not one to type with
         self._early: list[Message] = []
@@ -213,8 +215,10 @@ class Conversation:
             self._suspend()
         elif number == signal.SIGCONT:
             self._go_on()
-        elif not self._passes or (deadly and (self._signalled or not client.ready)):  # nobody there to tell
+        elif not self._passes or (deadly and (self._signalled or self.ended.called or not client.ready)):
+            self.hurried = True  # nobody there to tell
             self._end(128 + number)
+            self.link.hurry()
         elif client.ready:
             self._signalled += deadly
             client.ask(

@@ -167,7 +167,7 @@ class Far:
         finally:
             work.close()
             self._pieces = self._work = None
-            await self.link.close()
+            await self.link.close(hurried=True)
 
     def _pump(self) -> None:
         # a few pieces at a time: what comes in is read in between

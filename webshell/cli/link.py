@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.task import deferLater
 
 from webshell.cli.client import Client, Listener, Message
@@ -16,7 +16,7 @@ PAUSES = (0.1, 0.3, 1.0, 2.0, 5.0)
 """Seconds before each attempt to come back; the last one is repeated."""
 
 CLOSE_SECONDS = 3.0
-"""For the answer to the request that ends the session: nobody waits longer after Ctrl-C."""
+"""For the answer to the request that ends the session: who has pressed Ctrl-C waits no longer."""
 
 ERRORS = {"spawn-failed": NotStarted, "disconnected": Trouble}
 
@@ -40,6 +40,7 @@ class Link:
         self._socket: Socket | None = None
         self._leaving: Deferred[None] | None = None
         self._coming: Deferred[None] | None = None
+        self._closing: Deferred[Message] | None = None
         self.client = Client(listener)
         self.ended: Deferred[Trouble] = Deferred()
         """Fires when it is given up."""
@@ -87,15 +88,25 @@ class Link:
             raise Failed(f"{len(found)} sessions are called {wanted}; take an id instead: webshell ls shows them")
         raise Failed(f"there is no session {wanted}; webshell ls shows those that there are")
 
-    async def close(self) -> None:
-        """End the session, and leave."""
+    async def close(self, *, hurried: bool) -> None:
+        """End the session, and leave.
+
+        :param hurried: somebody waits.
+        """
         if self.client.ready and self.client.session:
-            closing = Deferred.fromCoroutine(self.ask("close"))
+            self._closing = Deferred.fromCoroutine(self.ask("close"))
+            if hurried:
+                self._closing.addTimeout(CLOSE_SECONDS, self._reactor)
             try:
-                await closing.addTimeout(CLOSE_SECONDS, self._reactor)
-            except (Trouble, TimeoutError):  # Twisted's, which is not Python's
+                await self._closing
+            except (Trouble, TimeoutError, CancelledError):  # Twisted's, which are not Python's
                 pass  # it is gone already, or ends when its time to linger is over
         await self.leave()
+
+    def hurry(self) -> None:
+        """Nobody waits for the end of the session any more."""
+        if self._closing is not None:
+            self._closing.cancel()
 
     async def leave(self) -> None:
         """Close the connection, or stop looking for one."""

@@ -56,4 +56,4 @@ async def command(reactor: Any, options: Namespace, door: Door) -> int:
         assert status is not None  # without a key nobody can leave
         return status
     finally:
-        await link.close()
+        await link.close(hurried=conversation.hurried)
