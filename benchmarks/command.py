@@ -87,10 +87,9 @@ def ssh(home: Path) -> Iterator[Client]:
         "PermitRootLogin": "prohibit-password",
         "Subsystem": "sftp internal-sftp",
     }
-    separation = Path("/run/sshd")  # sshd of root refuses to start without it; its service makes it
-    made = os.geteuid() == 0 and not separation.exists()
-    if made:
-        separation.mkdir(mode=0o755)
+    if os.geteuid() == 0:
+        # sshd of root refuses to start without it; its service makes it. It stays: others may run by now
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     (home / "sshd_config").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     with (home / "sshd.log").open("wb") as log:
         sshd = shutil.which("sshd")
@@ -110,8 +109,6 @@ def ssh(home: Path) -> Iterator[Client]:
     finally:
         process.terminate()
         process.wait(SECONDS)
-        if made:
-            separation.rmdir()
 
 
 def start(command: Command) -> float:
