@@ -84,6 +84,24 @@ def test_leaving_and_coming_back(server: Server) -> None:
     assert sessions(server) == []
 
 
+def test_what_is_not_kept_any_more_is_told(server: Server) -> None:
+    with Terminal(server, "attach", "--name", "long") as terminal:
+        prompt(terminal)
+        terminal.type("printf '\\033[?1h'; seq 200000\r")  # 1.5 MB
+        terminal.until("\n200000\r\n")
+        terminal.type("\x1d")
+        assert terminal.end() == 0
+    with Terminal(server, "attach", "long") as terminal:
+        note = r"\[webshell: (\d+) bytes of output are not kept any more\]\r\n"
+        # first what clears the screen, last the modes that hold
+        told = terminal.until(rf"\x1bc\r\n{note}(?:\x1b\[[^\x1b]*)*?\x1b\[\?1h")
+        assert int(told[1]) > 0
+        terminal.until("\n200000\r\n")
+        terminal.type("exit 3\r")
+        assert terminal.end() == 3
+    assert webshell(server, "kill", "long").returncode == 0
+
+
 def test_another_key_to_leave(server: Server) -> None:
     with Terminal(server, "attach", "--detach-key", "^a", "--name", "other") as terminal:
         prompt(terminal)

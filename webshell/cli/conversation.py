@@ -134,10 +134,12 @@ class Conversation:
         self._end(status_of(message))
 
     def _gap(self, message: Message) -> None:
+        if self._raw:
+            self._sink.write(1, terminal.RESET)  # which clears the screen
         if message["lost"]:
             self.note(f"{message['lost']} bytes of output are not kept any more")
         if self._raw:
-            self._sink.write(1, terminal.RESET + message["restore"].encode())
+            self._sink.write(1, message["restore"].encode())
 
     def _resumed(self, message: Message) -> None:
         self.note("connected again")
