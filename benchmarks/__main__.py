@@ -102,8 +102,18 @@ def grow(workshop: Workshop, options: argparse.Namespace) -> None:
 
 
 def start_up(workshop: Workshop, options: argparse.Namespace) -> None:
-    """From the command to the first answer; ``benchmarks/startup.py`` goes on to a page that can be typed in."""
-    print(startup.table(startup.rounds(workshop.webshell, options.rounds, None)))
+    """From the command to the first answer, and from following its link to a page that can be typed in."""
+    print(f"import webshell brings {startup.modules()} other modules")
+    print(startup.table(startup.with_page(workshop.webshell, options.rounds)))
+
+
+def page(workshop: Workshop, options: argparse.Namespace) -> None:
+    """The page in Chromium: floods until they are drawn, echo, Ctrl-C."""
+    from benchmarks import page  # playwright is wanted for nothing else
+
+    times = page.compared(workshop, options.rounds, min(options.megabytes, 50), options.keys, options.profile)
+    for line in page.lines(times):
+        print("".join(f"{cell:32}" for cell in line))
 
 
 def install_peers(workshop: Workshop, options: argparse.Namespace) -> None:
@@ -116,6 +126,7 @@ WHOLE: dict[str, Callable[[Workshop, argparse.Namespace], None]] = {
     "null": client,
     "growth": grow,
     "startup": start_up,
+    "page": page,
     "install": install_peers,
 }
 """What is more than that."""
@@ -142,6 +153,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--rate", type=float, default=0, help="MB/s that the client takes; 0: all it can")
     parser.add_argument("--sizes", default="1,10,100,1000,5000", help="growth: numbers of sessions")
+    parser.add_argument("--profile", type=Path, help="page: where to write a profile of ours")
     parser.add_argument("--short", action="store_true", help="all: in a minute, for the exit status only")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends what was started, too

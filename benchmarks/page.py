@@ -1,20 +1,19 @@
-"""The page in Chromium: floods until their last line is drawn, Ctrl-C, echo; against ttyd's way and xterm.js alone.
+"""The page in Chromium: floods until their last line is drawn, Ctrl-C, echo; against ttyd's and xterm.js alone.
 
-    python benchmarks/page.py [--megabytes 50] [--keys 60] [--rounds 5] [--profile FILE]
+    python -m benchmarks page [--megabytes 50] [--keys 60] [--rounds 5] [--profile FILE]
 
-ttyd itself is not needed. ``reference`` is a page with its parts (xterm.js, its fit addon, its WebGL renderer) and its
-way with floods: after each 100,000 bytes the terminal is asked to call back; with more than 10 such calls under way the
-server is told to pause, with fewer than 4 to go on. A loop in a process of its own, a thread for each direction, speaks
-ttyd's protocol: a frame for each read of the pty. ``reference DOM`` is the same without WebGL, and ``memory`` its
-terminal fed from memory, which is the limit. All take turns within one run; medians and ratios are printed. Absolute
-figures say little on a shared machine. Needs playwright, Chromium in the PATH and ``npm ci`` in ``static/``.
+``ttyd`` is left out where it is not installed. ``reference`` is a page with its parts (xterm.js, its fit addon, its
+WebGL renderer) and its way with floods: after each 100,000 bytes the terminal is asked to call back; with more than 10
+such calls under way the server is told to pause, with fewer than 4 to go on. A loop in a process of its own, a thread
+for each direction, speaks ttyd's protocol: a frame for each read of the pty. ``reference DOM`` is the same without
+WebGL, and ``memory`` its terminal fed from memory, which is the limit. All take turns within one run. Needs playwright
+and Chromium in the PATH, and for the last three ``npm ci`` in ``static/``.
 
 A time begins with the key event in the page and ends with the frame in which xterm.js has drawn.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -34,7 +33,11 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Route, ViewportSize, sync_playwright
 
+from benchmarks.servers import Workshop
+
 REFERENCE = Path(__file__).with_name("reference.py")
+PARTS = REFERENCE.parent.parent / "static" / "node_modules" / "@xterm" / "addon-webgl"
+"""Of the reference only: ours has no such renderer."""
 PROMPT = "ready>"
 LAST = "the-last-line-of-it"
 SECONDS = 180.0
@@ -84,6 +87,8 @@ WATCH = """
     prompt: () => [...terminals].slice(-1).some((terminal) => seen.prompt(terminal)),
     took: null,
   };
+  // where ttyd's page keeps its terminal
+  Object.defineProperty(window, "term", { set: window.bench.came, get: () => [...terminals][0] });
 })();
 """.replace("PROMPT", PROMPT).replace("LAST", LAST)
 """Runs in each page before its own scripts."""
@@ -169,10 +174,14 @@ def watched(route: Route) -> None:
 class Daemon:
     """A process of ours in a home directory of its own; what it prints first says where it listens."""
 
-    def __init__(self, command: list[str], home: Path, pattern: str) -> None:
+    def __init__(self, command: list[str], home: Path, pattern: str, folder: Path | None = None) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WEBSHELL_")}
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=home, env={**environment, "HOME": str(home)}
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=folder or home,
+            env={**environment, "HOME": str(home)},
         )
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -201,10 +210,17 @@ def profiled(page: Page, file: Path) -> Callable[[], None]:
     return stop
 
 
-def rounds(browser: Browser, addresses: dict[str, str], names: dict[str, str], options: argparse.Namespace) -> Times:
+def rounds(
+    browser: Browser,
+    addresses: dict[str, str],
+    names: dict[str, str],
+    count: int,
+    keys: int,
+    profile: Path | None,
+) -> Times:
     """All figures, by side and by what was measured."""
     times: Times = {side: defaultdict(list) for side in addresses}
-    for number in range(options.rounds):
+    for number in range(count):
         order = list(addresses.items())
         for side, address in order if number % 2 else reversed(order):
             context = browser.new_context(viewport=VIEWPORT)
@@ -213,8 +229,8 @@ def rounds(browser: Browser, addresses: dict[str, str], names: dict[str, str], o
             page.add_init_script(WATCH)
             page.route("**/js/vendor.js", watched)
             page.goto(address)
-            stop = profiled(page, options.profile) if options.profile and side == "webshell" else None
-            figures = from_memory(page, names) if side == "memory" else measured(page, names, options.keys)
+            stop = profiled(page, profile) if profile and side == "webshell" else None
+            figures = from_memory(page, names) if side == "memory" else measured(page, names, keys)
             for what, milliseconds in figures:
                 times[side][what].append(milliseconds)
             if stop:
@@ -223,50 +239,44 @@ def rounds(browser: Browser, addresses: dict[str, str], names: dict[str, str], o
     return times
 
 
-def table(times: Times) -> str:
-    """Medians, and ours as a share of each."""
-    sides = list(times)
-    lines = [f"{'milliseconds, medians':32}" + "".join(f"{side:>24}" for side in sides)]
-    for what, ours in times["webshell"].items():
-        middle = statistics.median(ours)
-        line = f"{what:32}"
-        for side in sides:
-            figures = times[side].get(what)
-            shown = (
-                "" if not figures else f"{statistics.median(figures):.0f} (x {middle / statistics.median(figures):.2f})"
-            )
-            line += f"{shown:>24}"
-        lines.append(line)
-    return "\n".join(lines)
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--megabytes", type=int, default=50)
-    parser.add_argument("--keys", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--profile", type=Path, help="where to write a profile of our page")
-    parser.add_argument("--sides", default="webshell,reference,reference DOM,memory")
-    options = parser.parse_args()
+def compared(workshop: Workshop, count: int, megabytes: int, keys: int, profile: Path | None = None) -> Times:
+    """Ours beside the others, in so many rounds."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         home = Path(folder)
         for name in (".bash_profile", ".profile"):
             home.joinpath(name).write_text(f"PS1='{PROMPT} '\nunset PROMPT_COMMAND\n")
-        names = files(home, options.megabytes)
-        listen = ["--listen", "tcp:0:interface=127.0.0.1"]
-        daemon = Daemon([sys.executable, "-m", "webshell", *listen], home, r"http://127\.0\.0\.1:\d+/\?token=\S+")
-        other = Daemon([sys.executable, str(REFERENCE), folder], home, r"^\d+")
+        names = files(home, megabytes)
+        daemons: list[Daemon] = []
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        origin = f"http://127.0.0.1:{other.said}/"
-        addresses = {"webshell": daemon.said, "reference": f"{origin}?webgl", "reference DOM": origin, "memory": origin}
         try:
-            print(table(rounds(browser, {side: addresses[side] for side in options.sides.split(",")}, names, options)))
+            listen = ["--listen", "tcp:0:interface=127.0.0.1"]
+            daemons.append(Daemon([*workshop.webshell, *listen], home, r"http://127\.0\.0\.1:\d+/\?token=\S+"))
+            addresses = {"webshell": daemons[0].said}
+            if ttyd := workshop.ttyd():
+                # its libwebsockets looks for its own plugins in the current directory
+                options = ["--cwd", str(home), "--writable", "--interface", "lo", "--port", "0", "bash", "-l"]
+                daemons.append(Daemon([*ttyd, *options], home, r"(?<=Listening on port: )\d+", Path(ttyd[0]).parent))
+                addresses["ttyd"] = f"http://127.0.0.1:{daemons[-1].said}/"
+            if PARTS.is_dir():
+                daemons.append(Daemon([sys.executable, str(REFERENCE), folder], home, r"^\d+"))
+                origin = f"http://127.0.0.1:{daemons[-1].said}/"
+                addresses |= {"reference": f"{origin}?webgl", "reference DOM": origin, "memory": origin}
+            return rounds(browser, addresses, names, count, keys, profile)
         finally:
             browser.close()
-            daemon.stop()
-            other.stop()
+            for daemon in daemons:
+                daemon.stop()
 
 
-if __name__ == "__main__":
-    main()
+def lines(times: Times) -> list[list[str]]:
+    """Medians in milliseconds, and ours as a share of each."""
+    head = ["milliseconds", *times]
+    body = []
+    for what, ours in times["webshell"].items():
+        cells = [what]
+        for side, figures in times.items():
+            middle = statistics.median(figures[what]) if what in figures else None
+            share = "" if side == "webshell" or not middle else f" (webshell: {statistics.median(ours) / middle:.2f} ×)"
+            cells.append("–" if middle is None else f"{middle:.0f}{share}")
+        body.append(cells)
+    return [head, *body]

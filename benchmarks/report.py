@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import floods, keys, machine, starts
+from benchmarks import floods, keys, machine, starts, startup
 from benchmarks.graph import drawn
 from benchmarks.growth import growth, sizes
 from benchmarks.null import null
@@ -22,6 +22,7 @@ from benchmarks.targets import ROWS, Row
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, PICTURE = DOCS / "performance.rst", DOCS / "growth.svg"
 SIZES = [1, 10, 100, 1000, 5000]
+PAGE_MEGABYTES, PAGE_KEYS = 50, 60
 OTHERS = "webshell", "ideal", "ttyd", "wetty", "terminado", "gotty"
 
 
@@ -40,6 +41,7 @@ def run(workshop: Workshop, rounds: int, brief: bool) -> None:
         print(table(results), flush=True)
         lines += cells(row, results)
     others = [] if brief else compared(workshop, rounds)
+    drawn_in, ready = ([], []) if brief else paged(workshop, rounds)
     typed, seconds = (20, 0.3) if brief else (300, 3.0)
     if not brief:
         write(
@@ -47,6 +49,8 @@ def run(workshop: Workshop, rounds: int, brief: bool) -> None:
                 "machine": [f"{began}: {machine.described()}. {versions(workshop)}. {load}.", "", f"``{command()}``"],
                 "targets": listed(lines),
                 "others": listed(others),
+                "page": listed(drawn_in),
+                "startup": listed(ready),
             }
         )
     points = [growth(workshop, "webshell", size, typed, seconds) for size in sizes([5] if brief else SIZES)]
@@ -86,8 +90,13 @@ def cells(row: Row, results: Results) -> list[Sequence[str]]:
 def with_spread(results: Results, name: str, figure: str) -> str:
     """The median, and between what the rounds were."""
     values = [figures[figure] for figures in results[name]]
-    spread = f" ({short(min(values))}–{short(max(values))})" if len(values) > 1 else ""
-    return f"{name} {short(middle(results, name, figure))} {figure}{spread}"
+    between = f" ({spread(values)})" if len(values) > 1 else ""
+    return f"{name} {short(middle(results, name, figure))} {figure}{between}"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Least and greatest."""
+    return f"{short(min(values))}–{short(max(values))}"
 
 
 def compared(workshop: Workshop, rounds: int) -> list[Sequence[str]]:
@@ -103,6 +112,19 @@ def compared(workshop: Workshop, rounds: int) -> list[Sequence[str]]:
     figures = ["MB/s", "CPU s/GB", "p50 µs", "p99 µs", "start ms"]
     head = ["server", "MB/s", "CPU s/GB", "echo p50 µs", "echo p99 µs", "start ms"]
     return [head, *([name, *(short(middle(results, name, figure)) for figure in figures)] for name in names)]
+
+
+def paged(workshop: Workshop, rounds: int) -> tuple[list[list[str]], list[list[str]]]:
+    """The page in Chromium, and what comes before it."""
+    from benchmarks import page  # playwright is wanted for nothing else
+
+    drawn_in = page.lines(page.compared(workshop, rounds, PAGE_MEGABYTES, PAGE_KEYS))
+    ready = [["from", "to", "milliseconds"]]
+    for begin, times in startup.with_page(workshop.webshell, max(3, rounds)).items():
+        for end in ("first answer", "first paint", "ready to type in"):
+            if end in times:
+                ready.append([begin, end, f"{short(machine.median(times[end]))} ({spread(times[end])})"])
+    return drawn_in, ready
 
 
 def grown(points: Sequence[Figures]) -> list[Sequence[str]]:

@@ -1,6 +1,6 @@
 """Start-up: from the command to the first answer, and from following the link to a page that can be typed in.
 
-    python benchmarks/startup.py [--rounds 11] [--command "twistd -n webshell"] [--no-page]
+    python -m benchmarks startup [--rounds 11] [--webshell "twistd -n webshell"]
 
 Each round starts a daemon of its own and loads the page twice: by its link into an empty browser profile, and once
 more in another tab. The page needs Chromium in the PATH. Nothing but a script in the page watches it: tools that follow
@@ -9,12 +9,10 @@ every request take more processor time than the page. Medians are printed, with 
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import os
 import re
-import shlex
 import signal
 import statistics
 import subprocess
@@ -32,7 +30,6 @@ SECONDS = 30.0
 SETTLED = 0.5
 """After so long what there was to do is done: a new tab's own start, and the page, which is not disturbed before."""
 
-TWISTD = f"{shlex.quote(str(Path(sys.executable).with_name('twistd')))} -n webshell"
 WATCH = """(() => {
   const times = { requests: [] };
   window.startup = times;
@@ -213,29 +210,17 @@ def table(times: dict[str, Times]) -> str:
     return "\n".join(lines)
 
 
+def with_page(command: list[str], count: int) -> dict[str, Times]:
+    """Everything, the page included."""
+    with tempfile.TemporaryDirectory() as home:
+        browser = Chromium(home)
+        try:
+            return rounds(command, count, browser)
+        finally:
+            browser.close()
+
+
 def modules() -> int:
     """How many modules ``import webshell`` brings, beside itself."""
     code = "import sys; before = {*sys.modules}; import webshell; print(len({*sys.modules} - before) - 1)"
     return int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--command", default=TWISTD, help="what starts the daemon; --listen is appended")
-    parser.add_argument("--no-page", action="store_true", help="the daemon only")
-    options = parser.parse_args()
-    command = shlex.split(options.command)
-    print(f"import webshell brings {modules()} other modules")
-    if options.no_page:
-        print(table(rounds(command, options.rounds, None)))
-        return
-    with tempfile.TemporaryDirectory() as home:
-        browser = Chromium(home)
-        print(table(rounds(command, options.rounds, browser)))
-        browser.close()
-
-
-if __name__ == "__main__":
-    main()
