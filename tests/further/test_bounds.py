@@ -17,6 +17,7 @@ from webshell.target import Parent
 from webshell.web.answers import Refused, TooManyTries
 from webshell.web.credentials import Throttle
 from webshell.web.further.approval import APPROVED, MOST_REMEMBERED, MOST_WAITING, WAIT_SECONDS, Approvals
+from webshell.web.further.fetch import FETCH_SECONDS, Fetcher
 from webshell.web.further.probes import FRESH_SECONDS, LINE_CHARACTERS, PATIENCE_SECONDS, PROBE_BYTES, Probes
 from webshell.web.further.upload import UPLOAD_BYTES, body_limit
 from webshell.web.hosts import Visit
@@ -160,6 +161,21 @@ def test_versions_are_short_and_believed_for_a_while() -> None:
     clock.advance(FRESH_SECONDS)
     Deferred.fromCoroutine(probes.versions())
     assert len(tried.parents) == 2
+
+
+def test_who_does_not_answer_is_not_waited_for() -> None:
+    clock = Clock()
+    fetcher = Fetcher(clock)
+    request: Deferred[None] = Deferred()
+    fetcher._agent = cast("Any", SimpleNamespace(request=lambda *_: request))
+    told: list[Any] = []
+    Deferred.fromCoroutine(fetcher("https://a.example/x")).addBoth(told.append)
+    clock.advance(FETCH_SECONDS - 1)
+    assert not request.called
+    clock.advance(1)
+    assert request.called  # given up
+    assert [str(failure.value) for failure in told] == ["'https://a.example/x' takes longer than 60 seconds"]
+    assert clock.getDelayedCalls() == []
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from server import daemons
 from server.daemons import Answer
 from wire import Server
 
-from webshell.web.further.fetch import public
+from webshell.web.further.fetch import REDIRECTS, public
 
 OK = {"success": True, "fetched_urls": False}
 
@@ -219,6 +219,14 @@ def test_case_67_a_file_of_an_address_is_fetched_once(fetching: Server, source: 
 def test_case_67_a_redirect_is_followed(fetching: Server, source: str) -> None:
     uploaded(fetching, "redirected", a=url(f"{source}/302/{source}/307//200/there", "redirected"))
     assert (fetching.home / "work" / "redirected" / "a").read_text() == "fetched there"
+
+
+def test_so_many_redirects_are_followed(fetching: Server, source: str) -> None:
+    for steps, reached in ((REDIRECTS, True), (REDIRECTS + 1, False)):
+        before = len(Source.asked)
+        way = url(f"{source}{'/302/' * steps}/200/there", f"ways-{steps}")
+        assert post(fetching, {"name": "ways", "files": {"a": way}}).status == (200 if reached else 500)
+        assert len(Source.asked) == before + REDIRECTS + 1
 
 
 @pytest.mark.parametrize("path", ["/404/x", "/500/x", "/204/", "/302/" + "/302/" * 3])

@@ -15,7 +15,15 @@ from web.web_wire import BEARER, HTML, OURS, TOKEN, UPGRADE, World
 from webshell.grant import ALL_RIGHTS, Grant, Right
 from webshell.web.answers import TooManyTries
 from webshell.web.credentials import MOST_ADDRESSES, Throttle
-from webshell.web.tokens import Keyring, UnusableToken, cookie_values, new_token, token_from_file
+from webshell.web.tokens import (
+    LARGEST_COOKIE,
+    MOST_COOKIES,
+    Keyring,
+    UnusableToken,
+    cookie_values,
+    new_token,
+    token_from_file,
+)
 
 # --- the file
 
@@ -156,6 +164,26 @@ def test_tampered_cookies(world: World) -> None:
     assert world.ask("/api", f"Cookie: {name}=junk; {name}={value}").status == 200  # another port may plant one
     assert world.ask("/api", f"Cookie: {name}=junk", f"Cookie: a; {name}={value};;").status == 200
     assert world.ask("/ws", *UPGRADE, OURS, f"Cookie: {name}={value}").status == 200
+
+
+def test_so_many_cookies_of_one_name_are_looked_at(world: World) -> None:
+    name, _, value = world.cookie().removeprefix("Cookie: ").partition("=")
+    planted = [f"{name}=junk"] * (MOST_COOKIES - 1)
+    assert world.ask("/api", f"Cookie: {'; '.join([*planted, f'{name}={value}'])}").status == 200
+    assert world.ask("/api", f"Cookie: {'; '.join([*planted, f'{name}=junk', f'{name}={value}'])}").status == 401
+
+
+def test_a_cookie_that_no_browser_would_keep_is_none() -> None:
+    keys = Keyring(TOKEN, lambda: 1000.0)
+
+    def cookie(letters: int) -> bytes:
+        return keys.set_cookie(Grant("x" * letters), False, "/").partition(b";")[0]
+
+    shorter, longer = cookie(2900), cookie(3000)
+    sizes = [len(value.partition(b"=")[2]) for value in (shorter, longer)]
+    assert sizes[0] <= LARGEST_COOKIE < sizes[1]
+    assert keys.read_cookies([shorter], False, "/") is not None
+    assert keys.read_cookies([longer], False, "/") is None
 
 
 @given(st.lists(st.binary(max_size=60), max_size=4), st.binary(max_size=8))
