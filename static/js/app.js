@@ -52,7 +52,7 @@ class App {
   scroll = new Scroll(this.client);
   tabs = new Tabs(byId("tabs"), byId("panels"), { onclose: (id) => this.close(id), onrename: (id) => this.rename(id) });
   #stages = new Stages(this.client, (process) => this.terminals.get(process)?.element.parentElement ?? this.scroll.place(process));
-  #keys = new KeyRow(byId("keys"), (text) => this.terminals.current?.type(text));
+  #keys = new KeyRow(byId("keys"), (text) => this.terminals.current?.type(text), () => void this.#paste());
   terminals = new Terminals(this.client, this.tabs, byId("panels"), this.#keys, this.settings, (id, view) => this.#shown(id, view));
   files = new Files(this, byId("panels"));
   socket = new Socket(this.client, { early, onstate: (status) => this.#status.connection(status) });
@@ -213,6 +213,16 @@ class App {
   /** @param {string} id */
   rename(id) {
     this.#try(this.terminals.rename(id));
+  }
+
+  /** For those whose keyboard cannot. */
+  async #paste() {
+    const terminal = this.terminal;
+    try {
+      await terminal?.paste(await navigator.clipboard.readText());
+    } catch {
+      notice("The browser does not let this page read the clipboard.");
+    }
   }
 
   /** @param {ProcessRecord} record it was started, or was there */

@@ -3,7 +3,7 @@
 import { element } from "./dialog.js";
 
 const KEYS = /** @type {const} */ ([
-  ["Esc", "\x1b"], ["Tab", "\t"], ["Ctrl", "ctrl"], ["Alt", "alt"], ["←", "\x1b[D"], ["↓", "\x1b[B"], ["↑", "\x1b[A"], ["→", "\x1b[C"],
+  ["Esc", "\x1b"], ["Tab", "\t"], ["Ctrl", "ctrl"], ["Alt", "alt"], ["←", "\x1b[D"], ["↓", "\x1b[B"], ["↑", "\x1b[A"], ["→", "\x1b[C"], ["Paste", "paste"],
   ["|", "|"], ["/", "/"], ["-", "-"], ["~", "~"], ["Home", "\x1b[H"], ["End", "\x1b[F"], ["PgUp", "\x1b[5~"], ["PgDn", "\x1b[6~"],
 ]);
 
@@ -16,8 +16,9 @@ export class KeyRow {
   /**
    * @param {HTMLElement} row
    * @param {(text: string) => void} type
+   * @param {() => void} paste
    */
-  constructor(row, type) {
+  constructor(row, type, paste) {
     this.#type = type;
     for (const [label, value] of KEYS) {
       const button = element("button", { type: "button", tabIndex: -1 }, label);
@@ -26,6 +27,8 @@ export class KeyRow {
         this.#sticky[value] = button;
         button.setAttribute("aria-pressed", "false");
         button.addEventListener("click", () => this.#hold(value, !this.#held[value]));
+      } else if (value === "paste") {
+        button.addEventListener("click", paste);
       } else {
         button.addEventListener("click", () => type(this.#applied(value)));
       }

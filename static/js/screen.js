@@ -3,6 +3,7 @@
 import { Answers } from "./answers.js";
 import { clipboardText } from "./clipboard.js";
 import { Feed } from "./feed.js";
+import { followFinger } from "./finger.js";
 import { Links } from "./links.js";
 import { FitAddon, SearchAddon, Terminal, UnicodeGraphemesAddon, WebLinksAddon } from "./vendor.js";
 
@@ -205,6 +206,28 @@ export class Screen {
 
   // ---- inside
 
+  /**
+   * As a wheel does: through what came before; where a program has the whole screen, in the program.
+   *
+   * @param {number} lines below 0: upwards
+   * @param {{clientX: number, clientY: number}} place
+   */
+  #scroll(lines, { clientX, clientY }) {
+    const { modes, buffer } = this.#term;
+    if (modes.mouseTrackingMode !== "none") {
+      const wheel = { deltaY: Math.sign(lines), deltaMode: WheelEvent.DOM_DELTA_LINE, clientX, clientY, bubbles: true, cancelable: true };
+      for (let left = Math.abs(lines); left > 0; left -= 1) {
+        this.#term.element?.dispatchEvent(new WheelEvent("wheel", wheel));
+      }
+    } else if (buffer.active.type === "alternate") {
+      for (let left = Math.abs(lines); left > 0; left -= 1) {
+        this.type(lines < 0 ? "\x1b[A" : "\x1b[B");
+      }
+    } else {
+      this.#term.scrollLines(lines);
+    }
+  }
+
   /** @param {Calls} calls */
   #listen({ onsaid, onpaste, oncopy, onclipboard, ontitle, onbell }) {
     const term = this.#term;
@@ -228,6 +251,7 @@ export class Screen {
       event.stopPropagation();
       onpaste(event.clipboardData?.getData("text/plain") ?? "");
     };
+    followFinger(this.#element, () => this.#element.clientHeight / term.rows, (lines, event) => this.#scroll(lines, event));
     this.#element.addEventListener("paste", pasted, { capture: true }); // before xterm sees it: it would type it
   }
 }

@@ -184,7 +184,11 @@ def test_small_touch_screens(arrive: Arrive, server: Server) -> None:
           }
         }"""
     )
-    visitor.at_prompt()
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visitor.at_prompt().page.evaluate("navigator.clipboard.writeText('echo past' + 'ed')")
+    keys.get_by_role("button", name="Paste").click()
+    visitor.sees("^ready> echo pasted$")
+    visitor.presses("Enter").sees("^pasted$")
     visitor.in_scroll()
     expect(visitor.enters("echo small").locator(".output")).to_have_text("small\n", use_inner_text=False)
     assert not visitor.page.evaluate(WIDER_THAN_THE_SCREEN)
@@ -192,6 +196,44 @@ def test_small_touch_screens(arrive: Arrive, server: Server) -> None:
         visitor.menu(item)
         assert not visitor.page.evaluate(WIDER_THAN_THE_SCREEN)
         visitor.presses("Escape")
+
+
+def swipe(visitor: Visitor, pixels: float) -> None:
+    """As a finger does, from the middle of the screen."""
+    devtools = visitor.context.new_cdp_session(visitor.page)
+    for kind, share in (("touchStart", 0.0), *(("touchMove", step / 10) for step in range(1, 11))):
+        points = [{"x": 150, "y": 350 + pixels * share}]
+        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_a_finger_pulls_the_lines_along(arrive: Arrive, server: Server) -> None:
+    visitor = arrive(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    visitor.enter(server, f"#s={fresh_session(server)}").at_prompt()
+    visitor.runs("seq 300").sees("^300$")
+    visitor.at_prompt()
+    visitor.page.evaluate("document.activeElement.blur()")
+    first = int(visitor.screen.split()[0])
+    swipe(visitor, 200)
+    visitor.sees(rf"^{first - 11}$")
+    assert "300" not in visitor.screen.split()
+    assert visitor.page.evaluate("document.activeElement === document.body")  # no keyboard comes up
+    swipe(visitor, -300)
+    visitor.sees("^300$")
+    taps = 0
+    while visitor.page.evaluate("document.activeElement === document.body") and taps < 100:
+        visitor.page.touchscreen.tap(150, 300)  # the browser may take one for the end of a fling
+        visitor.page.wait_for_timeout(100)
+        taps += 1
+    expect(visitor.terminal.locator("textarea")).to_be_focused()
+    visitor.runs("stty -echo; printf '\\033[?1049h\\033[?1h'; echo ru''ns; cat -v").sees("^runs$")
+    swipe(visitor, -100)  # a program that has the screen is told of keys …
+    visitor.presses("Enter").sees(r"^(\^\[OB)+$")
+    visitor.presses("Control+c").types("printf '\\033[?1000h\\033[?1006h'; echo li''stens; cat -v", "Enter").sees(
+        "^listens$"
+    )
+    swipe(visitor, 100)  # … or of the wheel, if it listens
+    visitor.presses("Enter").sees(r"^(\^\[\[<64;\d+;\d+M)+")
 
 
 def test_help_lists_the_keys(anna: Visitor) -> None:
