@@ -151,6 +151,9 @@ def test_case_29_a_directory_that_cannot_be(elsewhere: execnet.Gateway, tmp_path
     (tmp_path / "file").touch()
     with pytest.raises(StepFailed, match=r"^elsewhere: making the directory failed: .*Not a directory.*/file/v'"):
         create_venv_gateway(elsewhere, str(tmp_path / "file" / "v"))
+    # where not even root may make one
+    with pytest.raises(StepFailed, match=r"^elsewhere: making the directory failed: .*(denied|permitted|Read-only)"):
+        create_venv_gateway(elsewhere, "/sys/v")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "work").touch()
     with pytest.raises(StepFailed, match=r"making the directory failed: .*/mine is there already"):
