@@ -176,8 +176,13 @@ class App {
     }
   }
 
+  /** @param {number} process is brought to the front */
+  show(process) {
+    this.tabs.select(this.#find(process));
+  }
+
   /**
-   * @param {number} process that the address names
+   * @param {number} process that is asked for
    * @returns {string} the tab that shows it
    */
   #find(process) {

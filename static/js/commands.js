@@ -143,7 +143,13 @@ export class Commands {
         });
         const what = record.state === "running" ? record.name : `${record.name}: left running`;
         const since = new Date(record.started * 1000).toLocaleTimeString();
-        const cells = [what, `since ${since}`, ...(this.#app.may("run") ? [stop] : [])];
+        const link = element("a", { href: `s/${client.session?.id}#${record.process}`, title: "Show it" }, what);
+        link.addEventListener("click", (event) => {
+          event.preventDefault(); // it is here already; the address is for others, and for programs
+          link.closest("dialog")?.close();
+          this.#app.show(record.process);
+        });
+        const cells = [link, `since ${since}`, ...(this.#app.may("run") ? [stop] : [])];
         table.append(element("tr", {}, ...cells.map((cell) => element("td", {}, cell))));
       }
     }
