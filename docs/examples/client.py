@@ -22,6 +22,8 @@ HOLD_SECONDS = 0.1
 class Client(WebSocketClientProtocol):
     """One program, from start to end."""
 
+    listening = frozenset()
+
     def onOpen(self):
         """Start it."""
         self.listening = set()
@@ -47,7 +49,7 @@ class Client(WebSocketClientProtocol):
         elif kind == "keylisten":
             self.listening.add(data["output"])
             print(f"[it listens for {data['output']!r}]", file=sys.stderr, flush=True)
-        elif kind == "error":
+        elif kind == "error" and not self.factory.over:  # else a key that was still held
             self.end(data.get("detail", data["message"]), 1)
         elif kind == "stopped":
             self.end(f"it ended with {data['exitCode']}", data["exitCode"])
@@ -81,13 +83,14 @@ class Keys(LineReceiver):
     def lineReceived(self, line):
         """A key."""
         key = line.decode().strip()
-        factory.client.press(ARROWS.get(key, key))
+        if factory.client:  # else nobody listens yet
+            factory.client.press(ARROWS.get(key, key))
 
 
 class Factory(WebSocketClientFactory):
     """Remembers the one client."""
 
-    code, over = 1, False
+    client, code, over = None, 1, False
 
     def buildProtocol(self, address):
         """Make it."""
