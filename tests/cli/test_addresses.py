@@ -161,6 +161,36 @@ def test_the_program_keeps_its_options() -> None:
     assert (options.command, options.cwd) == (["ls", "--cwd", "--"], "/")
 
 
+def test_words_may_follow_options() -> None:
+    for words in (
+        ["http://h", "--pin", "x", "desk"],
+        ["--pin", "x", "http://h", "desk"],
+        ["http://h", "desk", "--plain"],
+    ):
+        assert parsed(["attach", *words]).session == "desk"
+    for words in (["http://h", "--signal", "INT", "desk", "7"], ["http://h", "desk", "--signal", "INT", "7"]):
+        options = parsed(["kill", *words])
+        assert (options.session, options.process, options.signal) == ("desk", 7, "INT")
+    options = parsed(["forward", "http://h", "1:h:80", "--python", "p", "2:h:80"])
+    assert [route.port for route in options.routes] == [1, 2]
+    options = parsed(["cp", "a", "-r", "b", "h:"])
+    assert [place.path for place in options.places] == [b"a", b"b", b""]
+    assert (parsed(["attach", "http://h"]).session, parsed(["kill", "http://h", "x"]).process) == ("", 0)
+    with pytest.raises(Asked, match="a process has a number"):
+        parsed(["kill", "http://h", "desk", "shell"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["attach", "http://h", "a", "b"], ["kill", "http://h", "a", "1", "2"], ["ls", "http://h", "a"]],
+)
+def test_words_too_many(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parsed(arguments)
+    assert ended.value.code == 2
+    assert f"what is {arguments[-1]}?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["run", "http://h"], ["ls", "http://h", "--", "x"], ["run", "http://h", "--token", "SECRET", "--", "x"]],

@@ -38,7 +38,7 @@ def test_the_examples(server: Server, tmp_path: Path, tmp_path_factory: pytest.T
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=3 * PATIENCE,  # of eight commands
         check=False,
     )
     assert done.stdout.split("\n") == ["2", "two", "one", "/tmp", "blue", "status 3", ""], done.stderr

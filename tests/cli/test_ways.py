@@ -265,3 +265,18 @@ def test_behind_nginx(front: Front) -> None:
         input=data,
     )
     assert (done.returncode, done.stdout == data) == (0, True), done.stderr
+
+
+def test_a_terminal_behind_nginx(front: Front) -> None:
+    arguments = ("--ca-file", str(front.home / "site.pem"), "--name", "far")
+    url = front.url.rstrip("/")
+    with Terminal(front.server, "attach", *arguments, url=url, token=front.token) as terminal:
+        terminal.type("stty size; echo $((6 * 7)) is it\r")
+        terminal.until("30 100\r\n42 is it")
+        terminal.type("\x1d")
+        assert terminal.end() == 0
+        assert f"webshell attach {front.url} ".encode() in terminal.seen
+    with Terminal(front.server, "attach", *arguments[:2], "far", url=url, token=front.token) as terminal:
+        terminal.until("42 is it")  # once more
+        terminal.type("exit 3\r")
+        assert terminal.end() == 3

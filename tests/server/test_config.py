@@ -164,6 +164,17 @@ def test_runners_of_the_file_join_the_built_in_ones(tmp_path: Path) -> None:
     assert runners["top"](Start("top")).size is None
 
 
+def test_the_example_of_the_documentation(tmp_path: Path) -> None:
+    found = re.search(r"Only the file has these tables .*::\n\n((?:    .*\n|\n)+)", OPERATIONS)
+    assert found
+    config = load({}, {}, write(tmp_path, dedent(found[1])))
+    assert (config.limits.scrollback, config.limits.linger) == (4 << 20, 3600)
+    command = config.runners["sql"](Start("sql", line="shop.db", argv=("-readonly",)))
+    assert command.argv == ("sqlite3", "shop.db", "-readonly")
+    assert command.size is not None
+    assert (command.cwd, command.env) == ("/srv/data", {"PAGER": "cat"})
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

@@ -16,11 +16,17 @@ from webshell.cli.places import parse_place, server_of
 from webshell.cli.routes import parse_route
 from webshell.cli.signals import DEADLY, catch
 from webshell.cli.tokens import find_token
-from webshell.cli.trouble import Trouble
+from webshell.cli.trouble import Asked, Trouble
 from webshell.cli.trust import Trust, pins
 
 COMMANDS = {"run": "run", "attach": "attach", "cp": "cp", "forward": "forward", "ls": "ls", "kill": "kill"}
 """The module of each command; it is imported when it is asked for."""
+
+WORDS = {"cp": "paths", "forward": "routes", "attach": "words", "kill": "words"}
+"""Where the last words of a command go; argparse does not know those that follow an option."""
+
+SPARE = {"attach": 1, "kill": 2}
+"""How many words these understand, a session first."""
 
 LONGEST_SECONDS = 30 * 86400
 """That a server keeps a session for somebody who has not come back; after that nobody will."""
@@ -45,6 +51,16 @@ def seconds(text: str) -> float:
     if not 0 <= found <= LONGEST_SECONDS:
         raise argparse.ArgumentTypeError(f"{text}: a number of seconds from 0 to {LONGEST_SECONDS}")
     return found
+
+
+def number(text: str) -> int:
+    """Of a process.
+
+    :raises Asked: it is none.
+    """
+    if not (text.isascii() and text.isdecimal()):
+        raise Asked(f"{text}: a process has a number; webshell ls shows it")
+    return int(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,7 +97,8 @@ def parser() -> argparse.ArgumentParser:
     attach = commands.add_parser(
         "attach", parents=[common], allow_abbrev=False, help="a terminal there, in this one", epilog=TOKENS
     )
-    attach.add_argument("session", nargs="?", default="", metavar="SESSION", help="id or name; without: a new one")
+    attach.usage = "webshell attach [options] URL [SESSION]"
+    attach.add_argument("words", nargs="*", metavar="SESSION", help="id or name; without: a new one")
     attach.add_argument("--process", type=int, default=0, metavar="NUMBER", help="not the youngest terminal in it")
     attach.add_argument("--detach-key", default="^]", metavar="KEY", help="leaves; ^] unless given, or none")
     attach.add_argument("--name", default="", help="of a new session")
@@ -119,8 +136,10 @@ def parser() -> argparse.ArgumentParser:
     ls.add_argument("--json", action="store_true", help="as the protocol has them")
 
     kill = commands.add_parser("kill", parents=[common], allow_abbrev=False, help="end a session, or a process in it")
-    kill.add_argument("session", nargs="?", default="", metavar="SESSION", help="id or name")
-    kill.add_argument("process", nargs="?", type=int, default=0, metavar="PROCESS", help="its number; only this one")
+    kill.usage = "webshell kill [options] URL SESSION [PROCESS]"
+    kill.add_argument(
+        "words", nargs="*", metavar="SESSION [PROCESS]", help="id or name, and the number of the process if not all"
+    )
     kill.add_argument("--signal", default="", metavar="NAME", help="send this signal instead, like INT")
     return whole
 
@@ -137,18 +156,26 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
         whole.error(
             "everybody on this machine can read command lines: --token-file FILE, or the variable WEBSHELL_TOKEN"
         )
-    options, more = whole.parse_known_args(own)  # paths after an option are not known to argparse
+    options, more = whole.parse_known_args(own)
     if options.what == "run" and not program:
         whole.error("run: which program? webshell run URL -- PROGRAM [ARGUMENT …]")
-    if more and (options.what != "cp" or any(word.startswith("-") for word in more)):
+    words: list[str] = vars(options).get(WORDS.get(options.what, ""), [])
+    if options.what in WORDS and not any(word.startswith("-") for word in more):
+        words += more
+        more = words[SPARE[options.what] :] if options.what in SPARE else []
+    if more:
         whole.error(f"{options.what}: what is {' '.join(more)}? webshell {options.what} --help says what there is")
+    if options.what in SPARE:
+        options.session = words[0] if words else ""
+    if options.what == "kill":
+        options.process = number(words[1]) if len(words) > 1 else 0
     if options.what not in ("run", "cp") and program:
         whole.error(f"{options.what}: nothing can follow --")
     if options.what == "cp":
-        options.places = [parse_place(path) for path in [*options.paths, *more, *program]]
+        options.places = [parse_place(path) for path in [*words, *program]]
         options.url = server_of(options.places)
     if options.what == "forward":
-        options.routes = [parse_route(text) for text in options.routes]
+        options.routes = [parse_route(text) for text in words]
     options.command = program
     return options
 
