@@ -278,8 +278,9 @@ class Server:
 
     @property
     def log(self) -> str:
-        """What it has logged so far."""
-        return self.log_file.read_text("utf-8", "replace")
+        """What it has logged so far, also where twistd was told to."""
+        files = (self.log_file, self.home / "twistd.log")
+        return "".join(file.read_text("utf-8", "replace") for file in files if file.exists())
 
     @property
     def pid(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from further.links import BAD, Link, configured
+from server.daemons import FOREGROUND
 from wire import PATIENCE, Server
 from wsproto.events import CloseConnection
 
@@ -164,7 +165,7 @@ def test_case_45_who_leaves_leaves_nothing(further: Server, query: str, clean: b
 
 
 def test_case_46_when_the_server_stops_clients_are_told_and_nothing_is_left(tmp_path: Path) -> None:
-    with Server(tmp_path, "--config", configured(tmp_path)) as server, Link(server) as link:
+    with Server(tmp_path, "--config", configured(tmp_path), argv=FOREGROUND) as server, Link(server) as link:
         link.start(code="import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)")
         pid = int(link.until_said("\n"))
         os.kill(server.pid, signal.SIGTERM)

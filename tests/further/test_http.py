@@ -14,14 +14,14 @@ from urllib.parse import quote, urlsplit
 import pytest
 from further.links import PAGE, Link, configured
 from server import daemons
-from server.daemons import Answer
+from server.daemons import FOREGROUND, Answer
 from wire import PATIENCE, Refused, Server
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("home")
-    with Server(home, "--config", configured(home), "--origin", PAGE) as running:
+    with Server(home, "--config", configured(home), "--origin", PAGE, argv=FOREGROUND) as running:
         yield running
 
 
@@ -131,7 +131,8 @@ def test_case_62_what_is_no_package_is_asked_of_nobody(tmp_path: Path) -> None:
     apt.parent.mkdir()
     apt.write_text(f"#!/bin/sh\necho \"$@\" >> {asked}\necho $3:\necho '  Installed: 3.11.2-1+b1'\n")
     apt.chmod(0o755)
-    with Server(tmp_path, "--config", configured(tmp_path), PATH=f"{apt.parent}:/usr/bin:/bin") as server:
+    path = f"{apt.parent}:/usr/bin:/bin"
+    with Server(tmp_path, "--config", configured(tmp_path), argv=FOREGROUND, PATH=path) as server:
         for name in NO_PACKAGES:
             answer = ask(server, "/version/apt/" + quote(name, safe="/"))
             assert (answer.status, json.loads(answer.body)) == (200, {"version": None}), name

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from further.links import BAD, Link
+from server.daemons import FOREGROUND
 from wire import Server
 
 SCRIPT = "#!/bin/sh\n"
@@ -156,7 +157,7 @@ def test_case_22_a_missing_interpreter_is_named(tmp_path: Path) -> None:
     from further.links import configured
 
     settings = configured(tmp_path, '[recipes.lua]\nargv = ["no-such-lua", "{file}"]\nsuffix = ".lua"')
-    with Server(tmp_path, "--config", settings) as server, Link(server) as link:
+    with Server(tmp_path, "--config", settings, argv=FOREGROUND) as server, Link(server) as link:
         link.say("start", runner="lua", code="")
         assert failed(link) == "no-such-lua: command not found"
         assert list((tmp_path / "temp").iterdir()) == []
@@ -193,7 +194,8 @@ def test_case_26_the_environment_is_the_accounts_and_holds_no_secret(tmp_path: P
 
     code = "import os\nfor name, value in sorted(os.environ.items()): print(name + '=' + value)"
     secrets = {"WEBSHELL_SECRET": "s3cret", "AWS_SECRET_ACCESS_KEY": "s3cret"}
-    with Server(tmp_path, "--config", configured(tmp_path), **secrets) as server, Link(server, query) as link:
+    daemon = Server(tmp_path, "--config", configured(tmp_path), argv=FOREGROUND, **secrets)
+    with daemon as server, Link(server, query) as link:
         link.start(code=code)
         output, _, _ = link.until_stopped()
         token = server.token

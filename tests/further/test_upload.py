@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from further.links import BAD, Link, configured, error
 from server import daemons
-from server.daemons import Answer
+from server.daemons import FOREGROUND, Answer
 from wire import Server
 
 from webshell.web.further.fetch import REDIRECTS, public
@@ -200,7 +200,8 @@ def fetching(tmp_path_factory: pytest.TempPathFactory, source: str) -> Iterator[
     """A daemon that fetches, from our own source as well."""
     home = tmp_path_factory.mktemp("home")
     hosts = json.dumps([source.removeprefix("http://")])
-    with Server(home, "--config", configured(home, f"url_files = true\nurl_hosts = {hosts}")) as running:
+    settings = configured(home, f"url_files = true\nurl_hosts = {hosts}")
+    with Server(home, "--config", settings, argv=FOREGROUND) as running:
         yield running
 
 

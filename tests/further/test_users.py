@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from further.links import Link, configured
+from server.daemons import FOREGROUND
 from wire import PATIENCE, Server
 
 import webshell
@@ -40,7 +41,8 @@ def granting() -> Iterator[Server]:
         for folder in ("temp", "work"):
             (home / folder).mkdir(exist_ok=True)
             (home / folder).chmod(0o1777)
-        with Server(home, "--config", settings, PATH="/usr/local/bin:/usr/bin:/bin") as running:
+        path = "/usr/local/bin:/usr/bin:/bin"
+        with Server(home, "--config", settings, argv=FOREGROUND, PATH=path) as running:
             yield running
     finally:
         shutil.rmtree(home)
