@@ -14,6 +14,7 @@ export class StatusBar {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #clock;
   #shown = "";
+  #countdown = element("span", { "aria-hidden": "true" }); // nobody wants each second read aloud
 
   /**
    * @param {HTMLElement} bar
@@ -45,37 +46,43 @@ export class StatusBar {
   }
 
   #draw() {
-    const [text, control] = this.#words();
+    const { text, control, countdown = "" } = this.#words();
     this.#bar.hidden = !text;
     this.#bar.classList.toggle("lasting", !/^(connecting|waiting|offline)$/.test(this.#status.state));
     if (text !== this.#shown) {
       this.#shown = text;
-      this.#bar.replaceChildren(element("span", {}, text), ...(control ? [control] : []));
+      this.#bar.replaceChildren(element("span", {}, text, this.#countdown), ...(control ? [control()] : [])); // not more often: it may have the focus
     }
+    this.#countdown.textContent = countdown;
   }
 
-  /** @returns {[string, HTMLElement?]} */
+  /** @returns {{text: string, control?: () => HTMLElement, countdown?: string}} */
   #words() {
     const { state, retryAt = 0, detail = "" } = this.#status;
     const now = () => button("Try now", this.#retry);
     switch (state) {
       case "connecting":
-        return ["Connecting…"];
+        return { text: "Connecting…" };
       case "waiting": {
         const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
         const what = /reached/.test(detail) ? "The server cannot be reached." : `The connection was lost: ${detail}.`;
-        return [`${what} Trying again ${seconds ? `in ${seconds} s` : "now"}.`, now()];
+        return { text: `${what} Trying again `, countdown: `${seconds ? `in ${seconds} s` : "now"}.`, control: now };
       }
       case "offline":
-        return ["You are offline. It goes on by itself when the network is back.", now()];
+        return { text: "You are offline. It goes on by itself when the network is back.", control: now };
       case "login":
-        return ["Your login is no longer valid here.", element("a", { href: "login" }, "Log in")];
+        return { text: "Your login is no longer valid here.", control: () => element("a", { href: "login" }, "Log in") };
       case "stopped":
-        return ["Not connected.", now()];
+        return { text: "Not connected.", control: now };
       default:
-        return this.#trouble ? [this.#trouble.text, button(this.#trouble.label, this.#trouble.action)] : [""];
+        return this.#trouble ? trouble(this.#trouble) : { text: "" };
     }
   }
+}
+
+/** @param {{text: string, label: string, action: () => void}} trouble */
+function trouble({ text, label, action }) {
+  return { text, control: () => button(label, action) };
 }
 
 /**

@@ -19,6 +19,21 @@ CUTS_OFF = True
 """Chromium's own complaints about that are no faults of the page."""
 
 
+SAME_BUTTON = """(bar) => new Promise((done) => {
+  let before = null;
+  const look = () => {
+    const [seconds] = /in \\d+ s/.exec(bar.textContent) ?? [null];
+    if (before && seconds && seconds !== before.seconds) {
+      done(bar.querySelector('button') === before.button);
+    }
+    before = seconds && {seconds, button: bar.querySelector('button')};
+  };
+  look();
+  new MutationObserver(look).observe(bar, {childList: true, subtree: true, characterData: true});
+})"""
+"""Whether the button stays while seconds are counted: somebody may be about to press it, by whatever means."""
+
+
 class Proxy:
     """Passes TCP connections on to a server, until it is cut."""
 
@@ -128,6 +143,7 @@ def test_try_now(far_anna: Visitor, proxy: Proxy) -> None:
     proxy.cut()
     expect(far_anna.status).to_contain_text("The server cannot be reached")
     expect(far_anna.status).to_contain_text(re.compile(r"in \d+ s"))
+    assert far_anna.status.evaluate(SAME_BUTTON)
     proxy.mend()
     far_anna.status.get_by_role("button", name="Try now").click()
     expect(far_anna.status).to_be_hidden()
