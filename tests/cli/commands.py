@@ -70,14 +70,22 @@ class Terminal:
     :ivar seen: what it has shown so far.
     """
 
-    def __init__(self, server: Server, what: str, *arguments: str, url: str = "", token: str = "") -> None:
+    def __init__(
+        self,
+        server: Server,
+        what: str,
+        *arguments: str,
+        url: str = "",
+        token: str = "",
+        argv: tuple[str, ...] = COMMAND,
+    ) -> None:
         self.master, slave = pty.openpty()
         self.slave = slave
         self.resize(30, 100)
         self.before = termios.tcgetattr(slave)
         self.seen = b""
         self.process = subprocess.Popen(
-            [*COMMAND, what, url or server.url, *arguments],
+            [*argv, what, url or server.url, *arguments],
             env=environment(token or server.token, TERM="xterm-256color"),
             stdin=slave,
             stdout=slave,

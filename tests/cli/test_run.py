@@ -220,6 +220,20 @@ def test_ctrl_c_in_a_terminal(server: Server) -> None:
         assert terminal.end() == 130
 
 
+def test_in_the_background(server: Server, tmp_path: Path) -> None:
+    """What is typed to others is not read: that would stop the command, which wants no input."""
+    flag = tmp_path / "flag"
+    argv = ("sh", "-m", "-c", '"$@" & wait $!; echo "status $?"', "sh", *COMMAND)
+    script = 'echo ready; while ! [ -e "$0" ]; do sleep 0.05; done; exit 4'
+    with Terminal(server, "run", "--", "sh", "-c", script, str(flag), argv=argv) as terminal:
+        terminal.until("ready")
+        terminal.type("mine\r")
+        terminal.until("mine\r\n")
+        flag.touch()
+        terminal.until(r"status 4\r\n")
+        assert terminal.end() == 0
+
+
 def test_a_terminal_when_asked(server: Server) -> None:
     script = 'stty size; test -t 0 && echo "tty $TERM"; read line; echo "<$line>"; exit 5'
     with Terminal(server, "run", "-t", "--", "sh", "-c", script) as terminal:

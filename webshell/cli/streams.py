@@ -23,6 +23,9 @@ from webshell.cli.trouble import Failed
 READ_BYTES = 64 << 10
 """At once: what a pipe holds."""
 
+BACKGROUND_SECONDS = 0.5
+"""Between two looks whether a terminal that another program has is ours again; nothing else tells."""
+
 BROKEN_PIPE = 128 + signal.SIGPIPE
 """As shells tell that a program wrote where nobody reads."""
 
@@ -39,6 +42,7 @@ class Source:
         self._reactor = reactor
         self._descriptor = descriptor
         self._came = came
+        self._terminal = os.isatty(descriptor)
         self._ended = False
 
     def resume(self) -> None:
@@ -67,6 +71,10 @@ class Source:
 
     def doRead(self) -> None:
         """There is something to read, so that it does not block."""
+        if self._terminal and self._elsewhere():
+            self.pause()
+            self._reactor.callLater(BACKGROUND_SECONDS, self.resume)
+            return
         try:
             data = os.read(self._descriptor, READ_BYTES)
         except BlockingIOError:
@@ -82,6 +90,15 @@ class Source:
         if not self._ended:
             self.stop()
             self._came(b"")
+
+    # ---- inside
+
+    def _elsewhere(self) -> bool:
+        # what runs in the background would be stopped for reading what is typed to others
+        try:
+            return os.tcgetpgrp(self._descriptor) != os.getpgrp()
+        except OSError:
+            return False  # it is not the terminal of our session, or gone
 
 
 class Sink:
