@@ -265,7 +265,8 @@ def test_it_needs_no_terminal_to_say_it_to(tmp_path: Path) -> None:
         until(lambda: "may only watch" in (tmp_path / "log").read_text())
         found = re.search(r"127\.0\.0\.1:(\d+)/\?token", (tmp_path / "log").read_text())
         assert found
-        assert ask(("127.0.0.1", int(found[1]))).status == 200  # who answers takes signals, too
+        # who answers takes signals, too
+        assert ask(("127.0.0.1", int(found[1])), host=f"127.0.0.1:{found[1]}").status == 200
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
