@@ -69,6 +69,7 @@ export class Socket {
     this.#onstate = onstate;
     this.#world = world;
     world.window.addEventListener("online", () => this.#wake());
+    world.window.addEventListener("offline", () => this.#sleep());
     world.document.addEventListener("visibilitychange", () => {
       if (world.document.visibilityState === "visible") {
         this.#wake();
@@ -205,6 +206,15 @@ export class Socket {
       this.retry();
     } else if (this.status.state === "connected") {
       this.#sendPing(); // it may have died while nobody looked
+    }
+  }
+
+  /** There is no network: say so at once, not when a try has failed. */
+  #sleep() {
+    if (this.status.state === "waiting") {
+      this.#tell({ ...this.status, state: "offline" });
+    } else if (this.status.state === "connected") {
+      this.#sendPing(); // the server may be this machine
     }
   }
 

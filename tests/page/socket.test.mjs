@@ -227,3 +227,19 @@ test("requests under way when the connection goes are told so", async () => {
   await world.close();
   await rejected;
 });
+
+test("a network that goes is told at once; a connection that needs none stays", async () => {
+  const { world, socket } = connected();
+  world.log.length = 0;
+  world.isOnline = false;
+  world.listeners.offline();
+  assert.deepEqual(world.log, ["ping"]);
+  assert.equal(socket.status.state, "connected");
+  world.isOnline = true;
+  await world.close();
+  assert.equal(socket.status.state, "waiting");
+  world.isOnline = false;
+  world.listeners.offline();
+  assert.equal(socket.status.state, "offline");
+  assert.equal(world.log.at(-1), "offline");
+});
