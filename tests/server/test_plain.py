@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from wire import Refused, Server, WireClient
 
@@ -66,6 +68,19 @@ def test_a_python_keeps_its_state(server: Server) -> None:
         client.send("raise SystemExit(7)")
         assert said(client, "]") == "[exit 7]"
         assert client.gone() == 1000
+
+
+def test_a_configured_runner_keeps_its_state(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(
+        "[runners.counting]\nargv = ['sh', '-c', 'while read n; do echo $((n + 1)); done']\n"
+    )
+    with (
+        Server(tmp_path, "--config", "a.toml") as server,
+        server.client(subprotocols=(), path="ws?run=counting") as client,
+    ):
+        for number in range(3):
+            client.send(f"{number}")
+            assert said(client, f"{number + 1}\n") == f"{number + 1}\n"
 
 
 def test_a_runner_or_subprotocol_that_does_not_exist_is_refused(server: Server) -> None:

@@ -165,8 +165,10 @@ def test_a_token_file_is_made_and_stays(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_passwords(tmp_path: Path) -> None:
-    with Server(tmp_path, "--auth", "memory:anna:a long secret") as server:
+@pytest.mark.parametrize("checker", ["memory:anna:a long secret", "file:passwords"])
+def test_passwords(checker: str, tmp_path: Path) -> None:
+    (tmp_path / "passwords").write_text("otto:something else\nanna:a long secret\n")
+    with Server(tmp_path, "--auth", checker) as server:
         assert "Log in with a name and password." in server.announced
         assert "secret" not in server.announced + server.log
         answer = ask(

@@ -103,10 +103,15 @@ def test_two_tokens_two_grants() -> None:
     assert TOKEN not in repr(keys)
 
 
-def test_case_16_comparison_is_by_digest() -> None:
+def test_case_16_comparison_is_by_digest(compared: list[tuple[int, int]]) -> None:
     """Both candidates are always compared, and as digests of equal length: nothing to measure."""
     keys = Keyring(TOKEN)
     assert [keys.grant(b"x" * length) for length in (0, 1, 16, 43, 1000)] == [None] * 5
+    assert keys.grant(TOKEN.encode()) is not None
+    assert compared == [(32, 32)] * 12
+    compared.clear()
+    assert keys.read_cookies([keys.cookie_name(False, "/").encode() + b"=a.b"], False, "/") is None
+    assert compared == [(32, 32)]
 
 
 # --- cookies

@@ -344,7 +344,7 @@ def test_credentials_that_no_checker_sees() -> None:
     assert seen == []
 
 
-def test_passwords_are_compared_as_digests() -> None:
+def test_passwords_are_compared_as_digests(compared: list[tuple[int, int]]) -> None:
     credentials: list[Any] = []
 
     def check(given: Any) -> Deferred[bytes]:
@@ -353,9 +353,11 @@ def test_passwords_are_compared_as_digests() -> None:
 
     world = World(checkers=[Checker(check)])
     assert world.ask("/api", basic("alice", "wonderland")).status == 200
+    compared.clear()
     assert credentials[0].checkPassword(b"wonderland")
     assert not credentials[0].checkPassword(b"wonderlan")
     assert not credentials[0].checkPassword(b"")
+    assert compared == [(32, 32)] * 3
 
 
 def test_a_slow_checker_does_not_lift_the_limit() -> None:
