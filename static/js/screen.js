@@ -201,7 +201,7 @@ export class Screen {
     const seconds = typeof duration === "number" ? `, ${duration.toFixed(1)} s` : "";
     const back = this.#term.buffer.active.type === "alternate" ? "\x1b[?1049l" : "";
     const fresh = this.#term.buffer.active.cursorX > 0 || back ? "\r\n" : "";
-    this.#feed.write(`${back}\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l${fresh}\x1b[2m[${how}${seconds}]${this.#epilogue && ` ${this.#epilogue}`}\x1b[0m\x1b[?25l`);
+    this.#feed.write(`${back}\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l${fresh}\x1b[90m[${how}${seconds}]${this.#epilogue && ` ${this.#epilogue}`}\x1b[0m\x1b[?25l`);
   }
 
   // ---- inside

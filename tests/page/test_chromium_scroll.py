@@ -23,7 +23,7 @@ def test_shell_commands(anna: Visitor) -> None:
     expect(block).to_contain_text("echo hello; echo oops >&2; exit 3")
     expect(said(block)).to_have_text("hello\noops\n", use_inner_text=False)
     expect(said(block).locator(".stderr")).to_have_text("oops")
-    expect(result(block)).to_contain_text(re.compile(r"exit (code )?3"))
+    expect(result(block)).to_have_text(re.compile(r"^exit 3 · \d+\.\d+ s$"))
     expect(result(anna.enters("true"))).to_contain_text("done")
 
 
