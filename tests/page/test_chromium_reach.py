@@ -99,9 +99,8 @@ def test_everything_has_a_name_and_stands_out(arrive: Arrive, server: Server, sc
     visitor.types("ready").presses("Enter")
     expect(page.get_by_role("search")).to_contain_text("1 of 1")
     assert (unnamed(visitor), faint(visitor)) == ([], [])
-    running_stops = page.get_by_role("button", name="Stop")
     visitor.presses("Escape", "Alt+1")
-    running_stops.click()
+    running.get_by_role("button", name="Stop").click()
     expect(running).not_to_contain_text("running")
 
 
