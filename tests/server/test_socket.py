@@ -156,6 +156,13 @@ class SocketTests(TestCase):
         await client.gone
         await socket.gone
 
+    async def test_when_the_server_stops_nobody_is_waited_for_longer_than_that(self) -> None:
+        """Whoever has not left by then is dropped."""
+        socket, client, shell = await self._connected(closeHandshakeTimeout=1000)
+        await shell.sockets.close(0.1)
+        await client.gone
+        self.assertEqual(socket.state, socket.STATE_CLOSED)
+
     async def test_pings_are_not_answered_to_who_reads_nothing(self) -> None:
         """A hundred thousand of them cost a sender little, and answers would pile up here."""
         socket, client, _ = await self._connected()

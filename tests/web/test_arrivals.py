@@ -157,6 +157,17 @@ def test_folders_that_are_too_deep_are_left_out_and_told(tmp_path: Path) -> None
     assert descriptors() == before
 
 
+def test_so_many_names_of_what_is_left_out_are_told(tmp_path: Path) -> None:
+    for number in range(archive.TOLD + 2):
+        os.mkfifo(tmp_path / f"{number:04}")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(archive.tar(opened(tmp_path), "x")))) as read:
+        (member,) = read.getnames()
+        told = read.extractfile(member).read().decode().splitlines()  # type: ignore[union-attr]
+    assert member == "x/LEFT-OUT.txt"
+    assert len(told) == archive.TOLD + 2
+    assert told[-1] == "and 2 more"
+
+
 def test_a_file_that_shrinks_while_it_is_packed_keeps_the_archive_whole(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"1" * 300_000)
     (tmp_path / "g").write_bytes(b"2")

@@ -14,7 +14,7 @@ from twisted.web.http_headers import Headers
 from webshell.errors import BadRequest, WebshellError
 from webshell.executions import GRACE_SECONDS
 from webshell.web.answers import Malformed
-from webshell.web.exec.accepting import Form, wanted
+from webshell.web.exec.accepting import HEADER_BYTES, Form, wanted
 from webshell.web.exec.answers import NUMBER_DIGITS, number, seconds
 from webshell.web.exec.output import POLL_SECONDS
 from webshell.web.exec.starting import MOST_GRACE, PYTHON, WORKER, asked
@@ -92,6 +92,12 @@ def test_members_that_exclude_one_another() -> None:
 @example(b"*/*;q=0")
 def test_any_accept(header: bytes) -> None:
     assert wanted(Asked(header.replace(b"\r", b"").replace(b"\n", b""))) in Form  # type: ignore[arg-type]
+
+
+def test_so_much_of_what_is_accepted_is_looked_at() -> None:
+    page = b"text/html"
+    assert wanted(Asked(b"," * (HEADER_BYTES - len(page)) + page)) is Form.PAGE  # type: ignore[arg-type]
+    assert wanted(Asked(b"," * HEADER_BYTES + page)) is Form.BYTES  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
