@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from server.daemons import FOREGROUND, LOOPBACK, LOUD, MODULE, TWISTD, alive, ask, environment, run, until
 from twisted.internet.task import Clock
-from wire import PATIENCE, Server, WireClient
+from wire import PATIENCE, Refused, Server, WireClient
 
 from webshell.config import Config
 from webshell.service import StartError, shell_resource
@@ -194,6 +194,8 @@ def test_secrets_reach_no_log(command: Sequence[str], tmp_path: Path) -> None:
         ask(where(server), f"/login?token={secret}", method="POST", host=host(server), body=f"token={secret}".encode())
         with server.client(), server.client(subprotocols=(), path=f"ws?token={secret}"):
             pass
+        with pytest.raises(Refused):  # said in the wrong place
+            server.client(subprotocols=(secret,))
         server.stop()
         log = server.log
         assert '"GET /whoami?x=1 HTTP/1.1" 303' in log
