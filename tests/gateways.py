@@ -53,6 +53,24 @@ def eventually(holds: Callable[[], object]) -> bool:
     return True
 
 
+class Heard:
+    """In place of ``sys.stderr``. pytest's own loses what a thread writes just while it is asked for what it has."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """All that was written."""
+        return "".join(self._parts)
+
+    def write(self, text: str) -> None:
+        self._parts.append(text)
+
+    def flush(self) -> None:
+        pass
+
+
 TRIES = 5
 """A machine that does much else may hold up one of them, and another, but not all."""
 

@@ -196,6 +196,7 @@ def test_a_session_that_is_ended_while_it_is_read(server: Server, api: Api) -> N
         page.send({"type": "attach", "session": name.rpartition(".")[0]})
         page.expect("attached")
         api.feed(name, b"last words")
+        until(lambda: api.status(name)["out"]["end"] == 10, "they are said")
         page.send({"type": "close"})
         assert stream.read() == b"last words"
     answer = api.read(name, 10)

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import execnet
 import pytest
-from gateways import quick
+from gateways import Heard, quick
 from sshd import PATIENCE, Service, Sshd, eventually, processes
 
 from webshell.execnet import service as service_module
@@ -199,19 +199,14 @@ def test_large_items_arrive_both_ways(service: Service, sshd: Sshd, group: Group
 
 
 def test_standard_error_of_an_interpreter_is_the_programs(
-    service: Service, sshd: Sshd, group: Group, capfd: pytest.CaptureFixture[str]
+    service: Service, sshd: Sshd, group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    heard = Heard()
+    monkeypatch.setattr(sys, "stderr", heard)
     group.setlocalfactory(service.port, str(service.token_file))
     channel = group.makegateway(sshd.spec).remote_exec("import sys; print('from afar \u20ac', file=sys.stderr)")
     channel.waitclose(PATIENCE)
-    said = ""
-
-    def arrived() -> bool:
-        nonlocal said
-        said += capfd.readouterr().err
-        return "from afar \u20ac\n" in said
-
-    assert eventually(arrived)
+    assert eventually(lambda: "from afar \u20ac\n" in heard.text)
 
 
 def test_an_unreachable_host_and_no_python_are_errors_here(service: Service, sshd: Sshd, group: Group) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 
 import execnet
 import pytest
-from gateways import alive, echo, eventually, pid_of, site
+from gateways import Heard, alive, echo, eventually, pid_of, site
 from wire import PATIENCE, Server
 
 from webshell.execnet import Group, conversation, posts, socket_line, stream
@@ -120,26 +121,19 @@ def test_a_long_poll(web: Group, server: Server, monkeypatch: pytest.MonkeyPatch
         channel.waitclose(PATIENCE)
 
 
-def test_errors_that_nobody_could_keep(
-    web: Group, server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_errors_that_nobody_could_keep(web: Group, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind what the server has dropped, standard error goes on."""
     monkeypatch.setenv("WEBSHELL_TOKEN", server.token)
+    heard = Heard()
+    monkeypatch.setattr(sys, "stderr", heard)
     gateway = web.makegateway(f"http={site(server)}")
-    said = ""
-
-    def heard(text: str) -> bool:
-        nonlocal said
-        said += capfd.readouterr().err
-        return text in said
-
     gateway.remote_exec("import sys; sys.stderr.write('x' * 3_000_000 + 'all')").waitclose(PATIENCE)
-    assert eventually(lambda: heard("all"))
+    assert eventually(lambda: "all" in heard.text)
     reading = gateway._io._errors._stream  # type: ignore[attr-defined]
     reading.offset = 0  # as if it had been away for long
     reading._exchange.cut()
     gateway.remote_exec("import sys; sys.stderr.write('later')").waitclose(PATIENCE)
-    assert eventually(lambda: heard("later"))
+    assert eventually(lambda: "later" in heard.text)
     assert re.search(r'stream=err HTTP/1.1" 416', server.log)
 
 

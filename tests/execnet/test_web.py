@@ -15,7 +15,7 @@ from typing import Any
 import execnet
 import pytest
 from cli.commands import Wire
-from gateways import alive, ask, echo, eventually, site
+from gateways import Heard, alive, ask, echo, eventually, site
 from wire import PATIENCE, Server
 
 from webshell.execnet import Group, posts, sender
@@ -255,7 +255,9 @@ def test_case_13_a_callback_that_answers_more_than_there_is_room_for(gateway: ex
     assert told == [40 << 20]
 
 
-def test_case_20_output_and_errors(gateway: execnet.Gateway, capfd: pytest.CaptureFixture[str]) -> None:
+def test_case_20_output_and_errors(gateway: execnet.Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+    monkeypatch.setattr(sys, "stderr", heard)
     channel = gateway.remote_exec("""
         import os, sys
         print("to nobody")
@@ -266,13 +268,6 @@ def test_case_20_output_and_errors(gateway: execnet.Gateway, capfd: pytest.Captu
         channel.send(1)
     """)
     assert channel.receive(PATIENCE) == 1
-    said = ""
-
-    def all_said() -> bool:
-        nonlocal said
-        said += capfd.readouterr().err
-        return "ä\n" in said
-
-    assert eventually(all_said), said
-    assert "für dich\n" in said
+    assert eventually(lambda: "ä\n" in heard.text), heard.text
+    assert "für dich\n" in heard.text
     assert alive(gateway)
