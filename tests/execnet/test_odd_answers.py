@@ -16,7 +16,7 @@ from execnet.gateway_base import get_execmodel
 from gateways import alive, eventually
 from wire import PATIENCE, Server
 
-from webshell.execnet import Group, patience
+from webshell.execnet import Group, patience, stream
 from webshell.execnet.dial import Dialer, Wire
 from webshell.execnet.spec import read_spec
 from webshell.execnet.web_io import WebIO
@@ -268,6 +268,15 @@ def test_output_is_tried_again(standin: Standin) -> None:
     io = gateway_io(standin, "http")
     assert io.read(2) == b"xy"
     assert io.read_some() == b"z"
+    closed(io)
+
+
+def test_a_passing_error_that_is_cut_is_no_end(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "IDLE_SECONDS", 0.2)
+    cut = answer(502, b'{"message": "more"}', Content_Type="application/json").replace(b": 19\r", b": 99\r")
+    standin.script["GET /exec/abc.1"] = [cut, answer(200, b"xyz")]
+    io = gateway_io(standin, "http")
+    assert io.read(3) == b"xyz"
     closed(io)
 
 

@@ -126,8 +126,11 @@ class Exchange:
 
 
 def said(answer: HTTPResponse) -> str:
-    """What the server says about its answer, for people; the answer has been read then."""
-    body = answer.read(SAID_BYTES)
+    """What the server says about its answer, for people; the answer has been read then, or its connection is broken."""
+    try:
+        body = answer.read(SAID_BYTES)
+    except FAILURES:
+        return ""  # its status is known, and says what is to be done
     if "json" not in (answer.getheader("Content-Type") or ""):
         return ""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http.client import HTTPResponse
 
-from webshell.execnet.exchange import FAILURES, Exchange, count
+from webshell.execnet.exchange import FAILURES, Exchange, count, said
 from webshell.execnet.trouble import PASSING, Gone
 from webshell.execnet.worker import Worker
 
@@ -82,7 +82,7 @@ class Stream:
         if answer.status == 204 and not answer.getheader("X-Eof"):
             self._patience.worked()
         elif answer.status == 416 and self._skips and (base := _base(answer)) is not None and base > self.offset:
-            answer.read()
+            said(answer)
             self.offset = base
         elif answer.status in (200, 204, 404, 410, 416):
             raise self._worker.ended(answer)
