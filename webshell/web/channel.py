@@ -34,6 +34,7 @@ LARGE_BYTES = 100_000  # … and larger than this, there may not be many of them
 SLOWEST = 16 << 10  # bytes a second that a large body must come with on average
 LINGER_SECONDS = 2.0  # a refused sender may go on so long, or the reset would destroy the answer on its way
 LINGER_BYTES = 256 << 10
+TLS_HANDSHAKE = b"\x16"  # begins what somebody says who takes us for https; no request begins so
 
 
 class LimitedRequest(Request):
@@ -95,6 +96,9 @@ class LimitedChannel(HTTPChannel):
         # a request that waits behind another one has not begun yet
         if data and not self.requests and self._deadline is None:
             self._deadline = self.callLater(self.site.request_seconds, self._late)
+            if data.startswith(TLS_HANDSHAKE):  # it may hold no line end, for which we would wait
+                self._respondToBadRequestAndDisconnect()
+                return
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
