@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -19,7 +20,7 @@ from twisted.internet.task import Clock, deferLater
 
 from webshell.command import Command, Size
 from webshell.errors import SpawnFailed
-from webshell.targets import adoption
+from webshell.targets import adoption, census
 from webshell.targets.adoption import adopt, adopted
 from webshell.targets.census import Census, Running
 from webshell.targets.ending import Ending as EndingOf
@@ -373,6 +374,18 @@ class EndingByDescent(Ending):
         told = self.sh("exit 0")
         self.patch(child(told).family._census, "_in_thread", None)
         self.assertEqual(await told.end(), (0, None, ()))
+
+    async def test_stop_while_the_children_cannot_be_listed(self) -> None:
+        def no_descriptor() -> list[int]:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+        for size in (Size(), None):
+            told = self.sh("echo ready; sleep 1000", size=size)
+            await told.seen(b"ready")
+            broken = self.patch(census, "adopted", no_descriptor)
+            child(told).stop(GRACE)
+            self.assertEqual((await told.end())[1], "HUP")
+            broken.restore()
 
     async def test_who_forks_without_end_does_not_hold_up_the_reactor(self) -> None:
         self.patch(adoption, "AT_ONCE", 3)

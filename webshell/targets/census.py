@@ -127,9 +127,13 @@ class Census:
 
     def _list(self) -> None:
         listed, self._listed = self._listed, []
-        orphans = adopted()
+        orphans: list[int] | Failure
+        try:
+            orphans = adopted()
+        except OSError:  # no descriptor is free
+            orphans = Failure()
         for result in listed:
-            result.callback([*orphans])
+            result.callback([*orphans] if isinstance(orphans, list) else orphans)  # a Failure makes it an errback
 
     def _below(self, roots: list[int]) -> list[Running]:
         """Runs in a thread."""
