@@ -135,6 +135,11 @@ class SocketTests(TestCase):
         self.assertFalse(socket.factory.allowNullOrigin)
         self.assertIsNone(socket._perMessageCompress)
 
+    async def test_nobody_is_told_what_we_run_on(self) -> None:
+        _, client, _ = await self._connected()
+        self.assertTrue(client.received.startswith(b"HTTP/1.1 101 "))
+        self.assertNotIn(b"\r\nserver:", client.received.lower())
+
     async def test_a_peer_that_answers_no_ping_is_dropped(self) -> None:
         """A half-open connection ends, although nothing is ever sent that would fail."""
         socket, client, _ = await self._connected(autoPingInterval=0.1, autoPingTimeout=0.2)

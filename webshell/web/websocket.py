@@ -58,7 +58,7 @@ class Sockets:
         self._sessions = sessions
         self._clock = clock
         self._open: set[Socket] = set()
-        self._factory = WebSocketServerFactory()
+        self._factory = WebSocketServerFactory(server="")  # nobody needs to know what we run on
         self._factory.setProtocolOptions(  # the one place where Autobahn is told anything
             maxFramePayloadSize=FRAME_BYTES,
             maxMessagePayloadSize=FRAME_BYTES,

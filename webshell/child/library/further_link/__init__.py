@@ -13,6 +13,7 @@ import importlib.util
 import io
 import os
 import queue
+import selectors
 import socket
 import struct
 import sys
@@ -201,7 +202,7 @@ class _Listener:
             _warn("keyevent")
             return
         atexit.register(self._remove)
-        threading.Thread(target=self._accept, args=(server,), daemon=True).start()
+        threading.Thread(target=self._hear, args=(server,), daemon=True).start()
         threading.Thread(target=self._call, daemon=True).start()
         threading.Thread(target=self._stay).start()
 
@@ -209,21 +210,38 @@ class _Listener:
         """Tell *button* when its key is pressed."""
         self._buttons.setdefault(button.key, []).append(button)
 
-    def _accept(self, server: socket.socket) -> None:
+    def _hear(self, server: socket.socket) -> None:
+        """One thread for all connections: Python 3.12 starts none once the program's last line was run."""
+        waiting = selectors.DefaultSelector()
+        waiting.register(server, selectors.EVENT_READ)
+        pending: dict[socket.socket, bytes] = {}
         while True:
-            connection = server.accept()[0]
-            threading.Thread(target=self._read, args=(connection,), daemon=True).start()
+            for ready, _ in waiting.select():
+                connection: socket.socket | None = ready.data
+                if connection is None:
+                    connection = server.accept()[0]
+                    pending[connection] = b""
+                    waiting.register(connection, selectors.EVENT_READ, connection)
+                    continue
+                try:
+                    data = connection.recv(READ_BYTES)
+                except OSError:
+                    data = b""
+                if data:
+                    pending[connection] = self._heard(pending[connection] + data)
+                else:
+                    del pending[connection]
+                    waiting.unregister(connection)
+                    connection.close()
 
-    def _read(self, connection: socket.socket) -> None:
-        end = b" endkeyevent "
-        pending = b""
-        with connection:
-            while data := connection.recv(READ_BYTES):
-                *messages, pending = (pending + data).split(end)
-                for message in messages:
-                    key, _, event = message.decode("utf-8", "replace").rpartition(" ")
-                    for button in self._buttons.get(key, ()):
-                        self._events.put((button, event))
+    def _heard(self, data: bytes) -> bytes:
+        """Take the whole messages of *data*; returns the rest."""
+        *messages, rest = data.split(b" endkeyevent ")
+        for message in messages:
+            key, _, event = message.decode("utf-8", "replace").rpartition(" ")
+            for button in self._buttons.get(key, ()):
+                self._events.put((button, event))
+        return rest
 
     def _call(self) -> None:
         while True:
