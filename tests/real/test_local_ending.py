@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
-from real.local_case import LocalCase, Told, alive, child, descriptors, eventually, reactor, sleep, zombies
+from real.local_case import TABLE, LocalCase, Told, alive, child, descriptors, eventually, reactor, sleep, zombies
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock, deferLater
 
 from webshell.command import Command, Size
 from webshell.errors import SpawnFailed
-from webshell.targets import adoption, census
+from webshell.targets import adoption, census, local
 from webshell.targets.adoption import adopt, adopted
 from webshell.targets.census import Census, Running
 from webshell.targets.ending import Ending as EndingOf
@@ -174,6 +174,19 @@ class Ending(LocalCase):
         self.assertEqual(await told.end(), (0, None, (daemon,)))
         child(told).stop(GRACE)
         await eventually(lambda: not alive(daemon))
+
+    async def test_what_left_something_is_looked_at_again(self) -> None:
+        """So that what is remembered of them is bounded."""
+        self.patch(local, "REMAINS", 2)
+        for number in range(3):
+            told = self.sh("trap '' HUP; sleep 1000 & exit 0", size=None)
+            (survivor,) = (await told.end())[2]
+            if number == 2:
+                await eventually(lambda: len(self.target._remains) == 1)
+            os.kill(survivor, signal.SIGKILL)
+            table = TABLE / str(survivor)
+            while table.exists():  # reaped, too
+                await sleep(0.01)
 
     async def test_without_marker_but_in_the_session(self) -> None:
         told = self.sh("trap '' HUP; env -i sleep 1000 & echo $!")
