@@ -40,19 +40,13 @@ def run(workshop: Workshop, rounds: int, brief: bool) -> None:
         results = alternated(workshop, row.servers, count, row.measured(brief))
         print(table(results), flush=True)
         lines += cells(row, results)
-    others = [] if brief else compared(workshop, rounds)
-    drawn_in, ready = ([], []) if brief else paged(workshop, rounds)
     typed, seconds = (20, 0.3) if brief else (300, 3.0)
-    if not brief:
-        write(
-            {
-                "machine": [f"{began}: {machine.described()}. {versions(workshop)}. {load}.", "", f"``{command()}``"],
-                "targets": listed(lines),
-                "others": listed(others),
-                "page": listed(drawn_in),
-                "startup": listed(ready),
-            }
-        )
+    if not brief:  # each as soon as it is there
+        about = f"{began}: {machine.described()}. {versions(workshop)}. {load}."
+        write({"machine": [about, "", f"``{command()}``"], "targets": listed(lines)})
+        write({"others": listed(compared(workshop, rounds))})
+        drawn_in, ready = paged(workshop, rounds)
+        write({"page": listed(drawn_in), "startup": listed(ready)})
     points = [growth(workshop, "webshell", size, typed, seconds) for size in sizes([5] if brief else SIZES)]
     if not brief:
         write_growth(points)
