@@ -105,7 +105,7 @@ Terminal.prototype.open = function (element) {
 
 
 class Missed(Exception):
-    """What was waited for did not come: a server that was flooded has not heard the key, as ttyd at times."""
+    """What was waited for did not come in time."""
 
 
 Times = dict[str, defaultdict[str, list[float]]]
@@ -279,14 +279,19 @@ def compared(workshop: Workshop, count: int, megabytes: int, keys: int, profile:
 
 
 def lines(times: Times) -> list[list[str]]:
-    """Medians in milliseconds, and ours as a share of each."""
+    """Medians in milliseconds, and ours as a share of each; of what did not come in time there is no share."""
     head = ["milliseconds", *times]
     body = []
     for what, ours in times["webshell"].items():
         cells = [what]
         for side, figures in times.items():
             middle = statistics.median(figures[what]) if what in figures else None
-            share = "" if side == "webshell" or not middle else f" (webshell: {statistics.median(ours) / middle:.2f} ×)"
-            cells.append("–" if middle is None else f"{middle:.0f}{share}")
+            if middle is None:
+                cells.append("–")
+            elif middle >= SECONDS * 1000:
+                cells.append(f"> {middle:.0f}")
+            else:
+                share = "" if side == "webshell" else f" (webshell: {statistics.median(ours) / middle:.2f} ×)"
+                cells.append(f"{middle:.0f}{share}")
         body.append(cells)
     return [head, *body]

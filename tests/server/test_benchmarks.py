@@ -6,11 +6,13 @@ import os
 import socket
 import struct
 import threading
+from collections import defaultdict
 
 import pytest
 
 from benchmarks.graph import drawn
 from benchmarks.null import null
+from benchmarks.page import SECONDS, Times, lines
 from benchmarks.report import cells, replaced
 from benchmarks.targets import Promise, Row, at_least, within
 from benchmarks.terminals import Terminal, Webshell
@@ -152,3 +154,14 @@ def test_the_graph_has_every_point() -> None:
     picture = drawn(points, "title")
     assert picture.count("<circle") == 3 * len(names)
     assert picture.count("<polyline") == len(names)
+
+
+def test_what_a_page_has_not_drawn_in_time_is_no_comparison() -> None:
+    times: Times = {side: defaultdict(list) for side in ("webshell", "other", "memory")}
+    times["webshell"] |= {"cat": [10.0, 30.0, 20.0], "echo": [2.0]}
+    times["other"] |= {"cat": [40.0], "echo": [SECONDS * 1000]}
+    assert lines(times) == [
+        ["milliseconds", "webshell", "other", "memory"],
+        ["cat", "20", "40 (webshell: 0.50 ×)", "–"],
+        ["echo", "2", "> 180000", "–"],
+    ]
