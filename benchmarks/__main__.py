@@ -13,11 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import floods, growth, install, keys, null, pastes, report, starts, startup
+from benchmarks import page as pages
 from benchmarks.rounds import Measure, alternated, short, table
 from benchmarks.servers import DEFAULT_WEBSHELL, Workshop
 
 PEERS = Path.home() / ".cache" / "webshell-benchmarks"
 """Where ``install`` puts the other servers."""
+
+MEGABYTES = 100
+"""Of a flood, unless told: a second or two."""
 
 Subcommand = Callable[[argparse.Namespace], Measure]
 
@@ -109,10 +113,8 @@ def start_up(workshop: Workshop, options: argparse.Namespace) -> None:
 
 def page(workshop: Workshop, options: argparse.Namespace) -> None:
     """The page in Chromium: floods until they are drawn, echo, Ctrl-C."""
-    from benchmarks import page  # playwright is wanted for nothing else
-
-    times = page.compared(workshop, options.rounds, min(options.megabytes, 50), options.keys, options.profile)
-    for line in page.lines(times):
+    times = pages.compared(workshop, options.rounds, options.megabytes, options.keys, options.profile)
+    for line in pages.lines(times):
         print("".join(f"{cell:32}" for cell in line))
 
 
@@ -142,7 +144,9 @@ def main() -> None:
     parser.add_argument("-n", "--rounds", type=int, default=5)
     parser.add_argument("--peers", type=Path, default=PEERS, help="where the other servers are installed")
     parser.add_argument("--webshell", default=DEFAULT_WEBSHELL, help="what starts the daemon; options are appended")
-    parser.add_argument("--megabytes", type=int, default=100, help="of each flood")
+    parser.add_argument(
+        "--megabytes", type=int, help=f"of each flood; page: {report.PAGE_MEGABYTES}, others: {MEGABYTES}"
+    )
     parser.add_argument("--sessions", type=int, default=1, help="that flood at once")
     parser.add_argument("--viewers", type=int, default=1, help="of each session")
     parser.add_argument("--keys", type=int, default=300)
@@ -156,6 +160,7 @@ def main() -> None:
     parser.add_argument("--profile", type=Path, help="page: where to write a profile of ours")
     parser.add_argument("--short", action="store_true", help="all: in a minute, for the exit status only")
     options = parser.parse_args()
+    options.megabytes = options.megabytes or (report.PAGE_MEGABYTES if options.what == "page" else MEGABYTES)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends what was started, too
     workshop = Workshop(options.peers, shlex.split(options.webshell))
     try:

@@ -2,12 +2,9 @@
 
     python -m benchmarks page [--megabytes 50] [--keys 60] [--rounds 5] [--profile FILE]
 
-``ttyd`` is left out where it is not installed. ``reference`` is a page with its parts (xterm.js, its fit addon, its
-WebGL renderer) and its way with floods: after each 100,000 bytes the terminal is asked to call back; with more than 10
-such calls under way the server is told to pause, with fewer than 4 to go on. A loop in a process of its own, a thread
-for each direction, speaks ttyd's protocol: a frame for each read of the pty. ``reference DOM`` is the same without
-WebGL, and ``memory`` its terminal fed from memory, which is the limit. All take turns within one run. Needs playwright
-and Chromium in the PATH, and for the last three ``npm ci`` in ``static/``.
+``ttyd`` is its own page, left out where it is not installed, with the renderer that is its fastest where there is no
+graphics processor, the DOM; ``ttyd WebGL`` with what it takes if nobody chooses. ``memory`` is xterm.js fed from
+memory, which is the limit. All take turns within one run. Needs Chromium in the PATH.
 
 A time begins with the key event in the page and ends with the frame in which xterm.js has drawn.
 """
@@ -19,7 +16,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import signal
 import statistics
 import subprocess
@@ -32,22 +28,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Route, ViewportSize, sync_playwright
-
+from benchmarks.chromium import Chromium, Tab
 from benchmarks.servers import Workshop
 
-REFERENCE = Path(__file__).with_name("reference.py")
-PARTS = REFERENCE.parent.parent / "static" / "node_modules" / "@xterm" / "addon-webgl"
-"""Of the reference only: ours has no such renderer."""
+MEMORY = Path(__file__).with_name("memory.py")
 PROMPT = "ready>"
 LAST = "the-last-line-of-it"
 SECONDS = 180.0
 """Nothing takes so long that works."""
+LOOK_SECONDS = 0.02
+"""A page that is asked more often does less."""
 FLOOD_SECONDS = 2.0
 """Of a flood, before it is interrupted."""
 STEP_BYTES = 1 << 16
 """What the terminal is given at once from memory."""
-VIEWPORT = ViewportSize(width=1280, height=800)
+PING_SECONDS = 3600
+"""ttyd drops a page that has not answered a ping for five seconds, and the ping waits behind all output on its way."""
 
 WATCH = """
 (() => {
@@ -86,6 +82,10 @@ WATCH = """
       });
     },
     prompt: () => [...terminals].slice(-1).some((terminal) => seen.prompt(terminal)),
+    line: () => {
+      const [terminal] = [...terminals].slice(-1);
+      return line(terminal, terminal.buffer.active.baseY + terminal.buffer.active.cursorY).trimEnd();
+    },
     took: null,
   };
   // where ttyd's page keeps its terminal
@@ -128,57 +128,55 @@ def files(home: Path, megabytes: int) -> dict[str, str]:
     return {name: f"cat of {size} MB, {name}" for name, (_, size) in sizes.items()}
 
 
-def wait(page: Page, expression: str) -> Any:
+def wait(tab: Tab, expression: str) -> Any:
     """The value of *expression* when it has one."""
     end = time.monotonic() + SECONDS
-    while not (value := page.evaluate(expression)):
+    while not (value := tab.value(expression)):
         if time.monotonic() > end:
             raise Missed(f"{expression} did not come true")
-        time.sleep(0.02)  # a page that is asked more often does less
+        time.sleep(LOOK_SECONDS)
     return value
 
 
-def took(page: Page, what: str, key: str) -> float:
+def took(tab: Tab, what: str, key: str) -> float:
     """Milliseconds from *key* until *what* is drawn; what does not come is as long as nothing may take."""
-    page.evaluate("what => window.bench.expect(what)", what)
-    page.keyboard.press(key)
+    tab.value(f"window.bench.expect('{what}')")
+    tab.press(key)
     with contextlib.suppress(Missed):
-        return float(wait(page, "window.bench.took"))
+        return float(wait(tab, "window.bench.took"))
     return SECONDS * 1000
 
 
-def measured(page: Page, names: dict[str, str], keys: int) -> Iterator[tuple[str, float]]:
+def measured(tab: Tab, names: dict[str, str], keys: int) -> Iterator[tuple[str, float]]:
     """Everything that is measured at one terminal, in milliseconds."""
-    wait(page, "window.bench?.prompt()")
+    wait(tab, "window.bench?.prompt()")
     for name, shown in names.items():
-        page.keyboard.type(f"cat {name}")
-        yield shown, (milliseconds := took(page, "last", "Enter"))
+        typed(tab, f"cat {name}")
+        yield shown, (milliseconds := took(tab, "last", "Enter"))
         if milliseconds == SECONDS * 1000:
             return  # whatever came next would be measured wrongly
-    page.keyboard.type("clear")
-    took(page, "prompt", "Enter")
+    typed(tab, "clear")
+    took(tab, "prompt", "Enter")
     for _ in range(keys):
-        yield "echo of a key", took(page, "echo", "x")
-    page.keyboard.press("Control+u")
-    page.keyboard.type("yes")
-    page.keyboard.press("Enter")
+        yield "echo of a key", took(tab, "echo", "x")
+    tab.press("Control+u")
+    typed(tab, "yes")
+    tab.press("Enter")
     time.sleep(FLOOD_SECONDS)
-    yield "Ctrl-C in a flood", took(page, "prompt", "Control+c")
+    yield "Ctrl-C in a flood", took(tab, "prompt", "Control+c")
 
 
-def from_memory(page: Page, names: dict[str, str]) -> Iterator[tuple[str, float]]:
-    """The terminal of the reference's page, without a server."""
+def typed(tab: Tab, line: str) -> None:
+    """At the prompt, until it is seen."""
+    tab.type(line)
+    wait(tab, f"window.bench.line().endsWith('{line}')")
+
+
+def from_memory(tab: Tab, names: dict[str, str]) -> Iterator[tuple[str, float]]:
+    """The terminal without a server."""
+    wait(tab, "window.draw !== undefined")
     for name, shown in names.items():
-        page.evaluate(
-            "async name => window.file = new Uint8Array(await (await fetch(`/file/${name}`)).arrayBuffer())", name
-        )
-        yield shown, page.evaluate("step => window.bench.memory(window.file, step)", STEP_BYTES)
-
-
-def watched(route: Route) -> None:
-    """The page's module with the third-party parts, reporting its terminals."""
-    answer = route.fetch()
-    route.fulfill(response=answer, body=answer.text() + REPORT)
+        yield shown, tab.value(f"window.draw('{name}', {STEP_BYTES})")
 
 
 class Daemon:
@@ -208,20 +206,19 @@ class Daemon:
         self.process.wait()
 
 
-def profiled(page: Page, file: Path) -> Callable[[], None]:
+def profiled(tab: Tab, file: Path) -> Callable[[], None]:
     """Take a profile of the page's processor time. Returns what writes it: Chromium's tools load it."""
-    tools = page.context.new_cdp_session(page)
-    tools.send("Profiler.enable")
-    tools.send("Profiler.start")
+    tab.ask("Profiler.enable")
+    tab.ask("Profiler.start")
 
     def stop() -> None:
-        file.write_text(json.dumps(tools.send("Profiler.stop")["profile"]))
+        file.write_text(json.dumps(tab.ask("Profiler.stop")["profile"]))
 
     return stop
 
 
 def rounds(
-    browser: Browser,
+    browser: Chromium,
     addresses: dict[str, str],
     names: dict[str, str],
     count: int,
@@ -233,44 +230,44 @@ def rounds(
     for number in range(count):
         order = list(addresses.items())
         for side, address in order if number % 2 else reversed(order):
-            context = browser.new_context(viewport=VIEWPORT)
-            page = context.new_page()
-            page.set_default_timeout(SECONDS * 1000)
-            page.add_init_script(WATCH)
-            page.route("**/js/vendor.js", watched)
-            page.goto(address)
-            stop = profiled(page, profile) if profile and side == "webshell" else None
-            figures = from_memory(page, names) if side == "memory" else measured(page, names, keys)
+            nothing_known = browser.profile()
+            tab = Tab(browser, nothing_known, WATCH)
+            if side == "webshell":
+                tab.go_with(address, "*/js/vendor.js", REPORT)
+            else:
+                tab.go(address)
+            stop = profiled(tab, profile) if profile and side == "webshell" else None
+            figures = from_memory(tab, names) if side == "memory" else measured(tab, names, keys)
             for what, milliseconds in figures:
                 times[side][what].append(milliseconds)
             if stop:
                 stop()
-            context.close()
+            browser.forget(nothing_known)
     return times
 
 
 def compared(workshop: Workshop, count: int, megabytes: int, keys: int, profile: Path | None = None) -> Times:
     """Ours beside the others, in so many rounds."""
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as browsers_home:
         home = Path(folder)
         for name in (".bash_profile", ".profile"):
             home.joinpath(name).write_text(f"PS1='{PROMPT} '\nunset PROMPT_COMMAND\n")
         names = files(home, megabytes)
         daemons: list[Daemon] = []
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = Chromium(browsers_home)
         try:
             listen = ["--listen", "tcp:0:interface=127.0.0.1"]
             daemons.append(Daemon([*workshop.webshell, *listen], home, r"http://127\.0\.0\.1:\d+/\?token=\S+"))
             addresses = {"webshell": daemons[0].said}
             if ttyd := workshop.ttyd():
+                options = ["--cwd", str(home), "--writable", "--ping-interval", str(PING_SECONDS)]
+                command = [*ttyd, *options, "--interface", "lo", "--port", "0", "bash", "-l"]
                 # its libwebsockets looks for its own plugins in the current directory
-                options = ["--cwd", str(home), "--writable", "--interface", "lo", "--port", "0", "bash", "-l"]
-                daemons.append(Daemon([*ttyd, *options], home, r"(?<=Listening on port: )\d+", Path(ttyd[0]).parent))
-                addresses["ttyd"] = f"http://127.0.0.1:{daemons[-1].said}/"
-            if PARTS.is_dir():
-                daemons.append(Daemon([sys.executable, str(REFERENCE), folder], home, r"^\d+"))
+                daemons.append(Daemon(command, home, r"(?<=Listening on port: )\d+", Path(ttyd[0]).parent))
                 origin = f"http://127.0.0.1:{daemons[-1].said}/"
-                addresses |= {"reference": f"{origin}?webgl", "reference DOM": origin, "memory": origin}
+                addresses |= {"ttyd": f"{origin}?rendererType=dom", "ttyd WebGL": f"{origin}?rendererType=webgl"}
+            daemons.append(Daemon([sys.executable, str(MEMORY), folder], home, r"^\d+"))
+            addresses["memory"] = f"http://127.0.0.1:{daemons[-1].said}/"
             return rounds(browser, addresses, names, count, keys, profile)
         finally:
             browser.close()

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import floods, keys, machine, starts, startup
+from benchmarks import floods, keys, machine, page, starts, startup
 from benchmarks.graph import drawn
 from benchmarks.growth import growth, sizes
 from benchmarks.null import null
@@ -110,8 +110,6 @@ def compared(workshop: Workshop, rounds: int) -> list[Sequence[str]]:
 
 def paged(workshop: Workshop, rounds: int) -> tuple[list[list[str]], list[list[str]]]:
     """The page in Chromium, and what comes before it."""
-    from benchmarks import page  # playwright is wanted for nothing else
-
     drawn_in = page.lines(page.compared(workshop, rounds, PAGE_MEGABYTES, PAGE_KEYS))
     ready = [["from", "to", "milliseconds"]]
     for begin, times in startup.with_page(workshop.webshell, max(3, rounds)).items():

@@ -10,7 +10,6 @@ every request take more processor time than the page. Medians are printed, with 
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import re
 import signal
@@ -22,7 +21,8 @@ import threading
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+
+from benchmarks.chromium import Chromium, Tab
 
 PROMPT = "ready> "
 SECONDS = 30.0
@@ -100,78 +100,21 @@ def started(command: list[str], home: str) -> tuple[subprocess.Popen[bytes], str
     raise SystemExit("the daemon did not start")
 
 
-class Chromium:
-    """A browser without a window, spoken to through its debugging pipe: JSON messages that end with a zero byte."""
-
-    def __init__(self, home: str) -> None:
-        to_browser, self._out = os.pipe()
-        self._in, from_browser = os.pipe()
-        arguments = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
-        command = ["chromium", *arguments.split(), "--remote-debugging-pipe", f"--user-data-dir={home}", "about:blank"]
-        self._process = subprocess.Popen(
-            # it wants them as 3 and 4
-            ["sh", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "sh", *command],
-            pass_fds=[to_browser, from_browser],
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(to_browser)
-        os.close(from_browser)
-        self._received = b""
-        self._number = 0
-
-    def ask(self, method: str, session: str = "", **parameters: Any) -> dict[str, Any]:
-        """The answer to a command of the DevTools protocol; events on the way are passed over."""
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters}
-        os.write(self._out, json.dumps(message | ({"sessionId": session} if session else {})).encode() + b"\0")
-        while True:
-            while b"\0" not in self._received:
-                data = os.read(self._in, 1 << 16)
-                if not data:
-                    raise SystemExit("Chromium has ended")
-                self._received += data
-            text, _, self._received = self._received.partition(b"\0")
-            answer = json.loads(text)
-            if answer.get("id") == self._number:
-                if "error" in answer:
-                    raise SystemExit(f"{method}: {answer['error']}")
-                return dict(answer["result"])
-
-    def profile(self) -> str:
-        """A new profile, with nothing in it."""
-        return str(self.ask("Target.createBrowserContext")["browserContextId"])
-
-    def forget(self, profile: str) -> None:
-        """End *profile* and all its tabs."""
-        self.ask("Target.disposeBrowserContext", browserContextId=profile)
-
-    def load(self, profile: str, link: str) -> dict[str, float]:
-        """Follow *link* in a new tab. Returns milliseconds since then, and what was fetched."""
-        tab = self.ask(
-            "Target.createTarget", url="about:blank", browserContextId=profile, width=1280, height=800, newWindow=True
-        )["targetId"]
-        session = str(self.ask("Target.attachToTarget", targetId=tab, flatten=True)["sessionId"])
-        self.ask("Page.enable", session)
-        self.ask("Page.addScriptToEvaluateOnNewDocument", session, source=WATCH)
+def load(browser: Chromium, profile: str, link: str) -> dict[str, float]:
+    """Follow *link* in a new tab. Returns milliseconds since then, and what was fetched."""
+    tab = Tab(browser, profile, WATCH)
+    time.sleep(SETTLED)
+    tab.go(link)
+    end = time.monotonic() + SECONDS
+    while True:
         time.sleep(SETTLED)
-        self.ask("Page.navigate", session, url=link)
-        end = time.monotonic() + SECONDS
-        while True:
-            time.sleep(SETTLED)
-            told = self.ask("Runtime.evaluate", session, expression=f"({TOLD})()", returnByValue=True)["result"]
-            if told.get("value"):
-                break
-            if time.monotonic() > end:
-                raise SystemExit(f"the page did not become ready: {told}")
-        self.ask("Target.closeTarget", targetId=tab)
-        return dict(told["value"])
-
-    def close(self) -> None:
-        """End it."""
-        self.ask("Browser.close")
-        self._process.wait()
-        os.close(self._in)
-        os.close(self._out)
+        told = tab.value(f"({TOLD})()")
+        if told:
+            break
+        if time.monotonic() > end:
+            raise SystemExit("the page did not become ready")
+    tab.close()
+    return dict(told)
 
 
 def rounds(command: list[str], count: int, browser: Chromium | None) -> dict[str, Times]:
@@ -186,8 +129,8 @@ def rounds(command: list[str], count: int, browser: Chromium | None) -> dict[str
             try:
                 if browser is not None:
                     profile = browser.profile()
-                    seen["page, empty profile"] = browser.load(profile, link)
-                    seen["page, again"] = browser.load(profile, link.partition("?")[0])
+                    seen["page, empty profile"] = load(browser, profile, link)
+                    seen["page, again"] = load(browser, profile, link.partition("?")[0])
                     browser.forget(profile)
             finally:
                 process.send_signal(signal.SIGTERM)
