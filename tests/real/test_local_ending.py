@@ -388,11 +388,36 @@ class EndingByDescent(Ending):
         self.patch(child(told).family._census, "_in_thread", None)
         self.assertEqual(await told.end(), (0, None, ()))
 
+    async def test_no_thread_looks_for_what_started_nothing(self) -> None:
+        for size in (Size(), None):
+            told = self.spawn("sleep", "1000", size=size)
+            self.patch(child(told).family._census, "_in_thread", None)
+            child(told).stop(GRACE)
+            self.assertEqual(await told.end(), (None, "HUP", ()))
+
+    async def test_who_ends_among_many_shares_a_look(self) -> None:
+        self.patch(census, "FEW", 1)
+        looks: list[list[int]] = []
+
+        def look() -> list[int]:
+            looks.append(adopted())
+            return looks[-1]
+
+        self.patch(census, "adopted", look)
+        several = [self.spawn("sleep", "1000", size=None) for _ in range(3)]
+        for told in several:
+            child(told).stop(GRACE)
+        self.assertEqual(looks, [])
+        for told in several:
+            self.assertEqual(await told.end(), (None, "HUP", ()))
+        self.assertLess(len(looks), 6)  # each one is looked for twice at least: before its signals, and after its end
+
     async def test_stop_while_the_children_cannot_be_listed(self) -> None:
         def no_descriptor() -> list[int]:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-        for size in (Size(), None):
+        for size, few in ((Size(), census.FEW), (None, census.FEW), (None, 0)):
+            self.patch(census, "FEW", few)
             told = self.sh("echo ready; sleep 1000", size=size)
             await told.seen(b"ready")
             broken = self.patch(census, "adopted", no_descriptor)

@@ -27,6 +27,9 @@ ENVIRONMENT_BYTES = 1 << 18
 STAT_BYTES = 1 << 10
 """52 numbers and a name of 16 characters fit in half of it."""
 
+FEW = 64
+"""Children of the daemon up to which each one that ends looks at them itself: 20 µs, less than to share a look."""
+
 DESCENTS = 3
 """How often is looked again while everything found has ended; what forks faster is told by its process group."""
 
@@ -105,6 +108,8 @@ class Census:
             roots += [leader] if leader in reapProcessHandlers else []
             if roots == before:
                 break
+            if roots == [leader] and (alone := self._alone(leader)):
+                return [alone]
             found = await self._in_thread(self._below, [*roots])
             before = roots
             if not all(process.gone for process in found):
@@ -114,16 +119,27 @@ class Census:
             found.append(holder)  # of the number, which is another's by now
         return found
 
-    def _orphans(self) -> Deferred[list[int]]:
-        """What the daemon has adopted. Whoever asks before the reactor's next turn shares one look at its children.
+    def _alone(self, leader: int) -> Running | None:
+        """A child that has started nothing; None: it has, or has ended.
+
+        Most are so when they end, and two small files say it: a thread took three dozen futex calls (measured). The
+        environment is not asked: the number is the child's own until it is reaped.
+        """
+        process = self._read(leader)
+        return process if process and not process.gone and not children(leader) else None
+
+    async def _orphans(self) -> list[int]:
+        """What the daemon has adopted. Of many, whoever asks before the reactor's next turn shares one look at them.
 
         With 3000 of them it takes 1.4 ms: half of them ending at once took 2.7 s, and takes 1.0.
         """
+        if len(reapProcessHandlers) <= FEW:
+            return adopted()
         result: Deferred[list[int]] = Deferred()
         self._listed.append(result)
         if len(self._listed) == 1:
             self._reactor.callLater(0, self._list)
-        return result
+        return await result
 
     def _list(self) -> None:
         listed, self._listed = self._listed, []

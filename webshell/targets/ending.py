@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterable
 
 from twisted.internet.defer import Deferred
+from twisted.internet.process import reapProcessHandlers
 
 from webshell.targets.census import Census, Running
 from webshell.targets.reactor import IReactor
@@ -67,11 +69,14 @@ class Family:
     def send(self, processes: Iterable[Running], *numbers: int) -> None:
         """Send signals to *processes*."""
         for process in processes:
-            if process.started:
-                self._census.send(process, *numbers)
-            else:
+            if not process.started:
                 for number in numbers:
                     _send_group(process.group, number)
+            elif process.pid == self._leader and not self._reaped and self._leader in reapProcessHandlers:
+                for number in numbers:  # the number is its own until it is reaped: nothing need be asked
+                    _send(self._leader, number)
+            else:
+                self._census.send(process, *numbers)
 
     def kill(self, processes: Iterable[Running]) -> None:
         """Send KILL to *processes*, and to their groups, in one step: nothing that forks meanwhile escapes it."""
@@ -154,6 +159,11 @@ class Ending:
 def _group(number: int) -> Running:
     """A process group of which no process is known."""
     return Running(number, b"", 0, number, 0)
+
+
+def _send(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # it became another user's
+        os.kill(pid, number)
 
 
 def _send_group(group: int, number: int) -> bool:
