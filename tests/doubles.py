@@ -83,7 +83,7 @@ class FakeChild:
         self._log = log
         self._number = number
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> int:
         self._note("write", data)
         self.received += data
         self.pending += len(data)
@@ -91,6 +91,7 @@ class FakeChild:
         self.pending -= taken
         if self.room is not None:
             self.room -= taken
+        return self.pending
 
     def take(self, size: int) -> None:
         """The kernel takes up to *size* pending bytes."""

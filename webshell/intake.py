@@ -95,9 +95,9 @@ class Intake:
         if pending + len(data) > (PROCESS_BYTES if client else UNCOUNTED_BYTES):
             count.refused = client != ""
             raise InputFull(f"the process does not read its input: {pending} bytes are waiting")
-        child.write(data)
+        pending = child.write(data)
         count.accepted += len(data)
-        if not queue and not child.pending:  # the common case: the kernel took it all at once
+        if not queue and not pending:  # the common case: the kernel took it all at once
             count.taken = count.accepted
             return self._due(count, REPORT_BYTES)
         if queue and queue[-1].count is count:
@@ -136,8 +136,9 @@ class Intake:
         return count.taken
 
     def _count(self, client: str) -> Count:
-        count = self._counts.pop(client, None) or Count()
-        self._counts[client] = count  # now the newest
-        if len(self._counts) > CLIENTS:
-            del self._counts[next(iter(self._counts))]
+        counts = self._counts
+        count = counts.pop(client, None) or Count()
+        counts[client] = count  # now the newest
+        if len(counts) > CLIENTS:
+            del counts[next(iter(counts))]
         return count

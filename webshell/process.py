@@ -195,7 +195,8 @@ class Process:
         if cursor is None or not cursor.acknowledged < offset <= cursor.offset:
             return
         cursor.acknowledged = offset
-        self.resume(listener)
+        if self._braked or cursor.offset != self.scrollback.end or self.scrollback.floor is not None:
+            self.resume(listener)  # else it flows: there is nothing that it has not had, and nobody is held back
 
     def resume(self, listener: Listener) -> None:
         """*listener* can take more, or less: serve it what it has not had, and brake or release the child."""
@@ -211,7 +212,7 @@ class Process:
         :raises InputFull: too much is under way already.
         :raises WrongState: the process has exited.
         """
-        child = self.living()
+        child = self.child or self.living()
         if kind is Kind.ANSWER:
             if self._answers(listener) and len(data) <= ANSWER_BYTES and child.pending < ANSWERS_PENDING:
                 self._intake.write("", data, child)

@@ -38,8 +38,8 @@ class Child(Protocol):
     def pending(self) -> int:
         """Bytes of input that were written and that the kernel has not yet taken."""
 
-    def write(self, data: bytes) -> None:
-        """Add to the child's input. The caller bounds what is pending."""
+    def write(self, data: bytes) -> int:
+        """Add to the child's input, and say what is pending then. The caller bounds it."""
 
     def close_input(self) -> None:
         """End the input after what is pending; in a terminal, by its end-of-file character."""

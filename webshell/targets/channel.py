@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from webshell.targets.floods import Floods
+from webshell.targets.pieces import ALL_BYTES, Pieces
 from webshell.targets.reactor import IReactor
 
 TERMINAL_HELD_BYTES = (1 << 16) - 4095
@@ -38,32 +39,30 @@ PIPE_BYTES = 1 << 20
 TOLD_BYTES = 1 << 15
 """Of a backlog, taken before that is told: a terminal takes 4 kB at a time, and telling costs as much as writing."""
 
-TERMINAL_READ_BYTES = 4095
-"""All that a terminal hands out at a time: where there is so much, there may be a flood."""
-
 KEY_BYTES = 16
 """Input of up to so many bytes is a key: its echo is waited for before floods go on."""
 
-_READ_BYTES = 1 << 16  # the most that one read is asked for
-
-# One for all that do not flood: it is empty again before doRead returns
-_buffer = memoryview(bytearray(_READ_BYTES))
+PIPE_READ_BYTES = 1 << 16
+"""All that a pipe hands out at a time before it is widened, and the most that one read is asked for."""
 
 
 class _Held:
     """What was read of a flood and not yet handed on."""
 
-    __slots__ = ("buffer", "size", "total")
+    __slots__ = ("asked", "pieces", "size", "total")
 
-    def __init__(self, limit: int) -> None:
-        self.buffer = memoryview(bytearray(limit + _READ_BYTES))
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.asked = Pieces()
         self.size = 0
         self.total = 0  # since there was nothing to read for the last time
 
-    def add(self, count: int) -> None:
-        """*count* more bytes are in the buffer."""
-        self.size += count
-        self.total += count
+    def taken(self) -> bytes:
+        """All of it, and it is empty."""
+        data = b"".join(self.pieces)
+        self.pieces.clear()
+        self.size = 0
+        return data
 
 
 @implementer(IReadWriteDescriptor)
@@ -96,7 +95,7 @@ class Channel:
         self._took = took
         self._pipe = pipe
         self._limit = PIPE_HELD_BYTES if pipe else TERMINAL_HELD_BYTES
-        self._flood_bytes = _READ_BYTES if pipe else TERMINAL_READ_BYTES
+        self._flood_bytes = PIPE_READ_BYTES if pipe else ALL_BYTES  # where there is so much, there may be a flood
         self._queue = bytearray()
         self._untold = 0  # bytes of the queue that the kernel took
         self._closing = False
@@ -128,10 +127,10 @@ class Channel:
         self._floods.precedence.discard(self._descriptor)
         self._floods.discard(self)
 
-    def write(self, data: bytes) -> None:
-        """Write at once what the kernel takes, and the rest when it takes more."""
+    def write(self, data: bytes) -> int:
+        """Write at once what the kernel takes, and the rest when it takes more: so many bytes are pending then."""
         if self._descriptor < 0 or self._closing:
-            return
+            return len(self._queue)
         if not self._queue:
             if len(data) <= KEY_BYTES:
                 self._floods.precedence.typed()
@@ -140,11 +139,12 @@ class Channel:
             except BlockingIOError:
                 pass
             except OSError:  # nobody will ever read it
-                return
+                return 0
             if not data:
-                return
+                return 0
             self._reactor.addWriter(self)
         self._queue += data
+        return len(self._queue)
 
     def close_when_written(self) -> None:
         """Close when the kernel has taken all."""
@@ -156,9 +156,9 @@ class Channel:
     def drain(self, limit: int) -> None:
         """Tell what is there now, paused or not, but not more than *limit* bytes and one read."""
         self._hand_on()
-        while limit > 0 and (size := self._fill()[0]):
-            limit -= size
-            self._wrote(bytes(_buffer[:size]))
+        while limit > 0 and (data := self._read()[0]):
+            limit -= len(data)
+            self._wrote(data)
 
     def close(self) -> None:
         """Forget what is pending, and close."""
@@ -186,11 +186,11 @@ class Channel:
             self._floods.add(self)
             return
         self._floods.precedence.answered()
-        size, ended = self._fill()
-        if size >= self._flood_bytes and not ended:
+        data, ended = self._read()
+        if len(data) >= self._flood_bytes and not ended:
             self._begin_flood()
-        if size:
-            self._wrote(bytes(_buffer[:size]))
+        if data:
+            self._wrote(data)
         if ended:
             self.close()
 
@@ -227,59 +227,66 @@ class Channel:
         held, descriptor = self._held, self._descriptor
         if held is None or descriptor < 0:
             return False
-        readv, buffer, before = os.readv, held.buffer, held.size
+        read, keep, before = os.read, held.pieces.append, held.size
+        alone = reads > 1 and not self._pipe
+        most = held.asked.begin() if alone else self._flood_bytes
         limit = TYPING_HELD_BYTES if typing else self._limit
-        size, count = before, -1
+        size, empty, ended = before, False, False
         try:
             while reads and size < limit:
-                count = readv(descriptor, (buffer[size : size + _READ_BYTES],))
-                if not count:
+                data = read(descriptor, most)
+                if not data:
+                    ended = True
                     break
-                size += count
+                keep(data)
+                size += len(data)
                 reads -= 1
         except BlockingIOError:
-            held.add(size - before)
+            empty = True
+        except OSError:  # a terminal that nobody has open any more
+            ended = True
+        held.size = size
+        held.total += size - before
+        if alone:
+            held.asked.end(size - before)
+        if empty:
             self._pause_flood(held)
             return False
-        except OSError:  # a terminal that nobody has open any more
-            count = 0
-        held.add(size - before)
-        if size >= limit or not count:
+        if size >= limit or ended:
             self._hand_on()
-        if not count:
+        if ended:
             self.close()
         return self._held is held
 
     # ---- reading
 
-    def _fill(self) -> tuple[int, bool]:
-        """Read what is there into the buffer, or as much as begins a flood: how many bytes, and is the end reached?"""
-        descriptor = self._descriptor
+    def _read(self) -> tuple[bytes, bool]:
+        """What is there, or as much as begins a flood; and is the end reached?"""
+        descriptor, most = self._descriptor, self._flood_bytes
         if descriptor < 0:
-            return 0, True
-        size = 0
+            return b"", True
+        data = b""
         try:
-            while size < self._flood_bytes:
-                count = os.readv(descriptor, (_buffer[size:],))
-                if not count:
-                    return size, True
-                size += count
-                if size == count < SMALL_BYTES:
-                    break
+            while len(data) < most:
+                piece = os.read(descriptor, most)
+                if not piece:
+                    return data, True
+                if not data and len(piece) < SMALL_BYTES:
+                    return piece, False
+                data += piece
         except BlockingIOError:
             pass
         except OSError:  # a terminal that nobody has open any more
-            return size, True
-        return size, False
+            return data, True
+        return data, False
 
     def _hand_on(self) -> None:
         held = self._held
         if held is not None and held.size:
-            size, held.size = held.size, 0
-            self._wrote(bytes(held.buffer[:size]))
+            self._wrote(held.taken())
 
     def _begin_flood(self) -> None:
-        self._held = _Held(self._limit)
+        self._held = _Held()
         self._reactor.removeReader(self)
         self._floods.precedence.discard(self._descriptor)
         self._floods.add(self)
@@ -294,8 +301,7 @@ class Channel:
         held.total = 0
         self._reactor.addReader(self)
         if held.size:
-            size, held.size = held.size, 0
-            self._wrote(bytes(held.buffer[:size]))
+            self._wrote(held.taken())
 
     def _widen(self) -> None:
         if hasattr(fcntl, "F_SETPIPE_SZ"):

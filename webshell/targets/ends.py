@@ -37,8 +37,8 @@ class Ends(Protocol):
     def begin(self) -> None:
         """The child has started: keep only what is ours, and read."""
 
-    def write(self, data: bytes) -> None:
-        """Add to the input."""
+    def write(self, data: bytes) -> int:
+        """Add to the input, and say what is pending then."""
 
     def close_input(self) -> None:
         """End the input after what is pending."""
@@ -90,11 +90,10 @@ class Terminal:
         """Read."""
         self._channel.resume()
 
-    def write(self, data: bytes) -> None:
-        """Type *data*."""
-        if data:
-            self._line = data[-1:]
-            self._channel.write(data)
+    def write(self, data: bytes) -> int:
+        """Type *data*, and say what is pending then."""
+        self._line = data[-1:] or self._line
+        return self._channel.write(data)
 
     def close_input(self) -> None:
         """Type the end-of-file character."""
@@ -168,9 +167,9 @@ class Pipes:
         self._close_theirs()
         self.resume()
 
-    def write(self, data: bytes) -> None:
-        """Write to standard input."""
-        self._stdin.write(data)
+    def write(self, data: bytes) -> int:
+        """Write to standard input, and say what is pending then."""
+        return self._stdin.write(data)
 
     def close_input(self) -> None:
         """Close standard input after what is pending."""

@@ -13,7 +13,7 @@ from webshell.targets.reactor import IReactor
 READS = 128
 """In one turn of the reactor, if nobody wants anything: two milliseconds to four."""
 
-ALONE = 16
+ALONE = 32
 """Reads without looking up where one flood is alone and nobody types: what is handed on at a time. Looking up after
 each read costs a fifth of the processor's time for each byte (measured)."""
 

@@ -149,6 +149,7 @@ class LocalChild:
         self.family = Family(target.census, pid, marker)
         self._target = target
         self._ends = ends
+        self.write = ends.write  # on the way of every key
         self._parent: Parent | None = parent  # until it has been told the exit
         self._result: tuple[int | None, str | None] | None = None  # once the process has ended
         self._ending: Ending | None = None  # while it is being stopped
@@ -161,10 +162,6 @@ class LocalChild:
     def pending(self) -> int:
         """Bytes of input that the kernel has not yet taken."""
         return self._ends.pending
-
-    def write(self, data: bytes) -> None:
-        """Add to the input."""
-        self._ends.write(data)
 
     def close_input(self) -> None:
         """End the input after what is pending."""
