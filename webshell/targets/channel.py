@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from webshell.targets.floods import Floods
-from webshell.targets.pieces import ALL_BYTES, Pieces
+from webshell.targets.pieces import ALL_BYTES, Held
 from webshell.targets.reactor import IReactor
 
 TERMINAL_HELD_BYTES = (1 << 16) - 4095
@@ -44,25 +44,6 @@ KEY_BYTES = 16
 
 PIPE_READ_BYTES = 1 << 16
 """All that a pipe hands out at a time before it is widened, and the most that one read is asked for."""
-
-
-class _Held:
-    """What was read of a flood and not yet handed on."""
-
-    __slots__ = ("asked", "pieces", "size", "total")
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-        self.asked = Pieces()
-        self.size = 0
-        self.total = 0  # since there was nothing to read for the last time
-
-    def taken(self) -> bytes:
-        """All of it, and it is empty."""
-        data = b"".join(self.pieces)
-        self.pieces.clear()
-        self.size = 0
-        return data
 
 
 @implementer(IReadWriteDescriptor)
@@ -100,7 +81,7 @@ class Channel:
         self._untold = 0  # bytes of the queue that the kernel took
         self._closing = False
         self._floods = floods
-        self._held: _Held | None = None
+        self._held: Held | None = None
 
     # ---- what a child does
 
@@ -286,14 +267,14 @@ class Channel:
             self._wrote(held.taken())
 
     def _begin_flood(self) -> None:
-        self._held = _Held()
+        self._held = Held()
         self._reactor.removeReader(self)
         self._floods.precedence.discard(self._descriptor)
         self._floods.add(self)
         if self._pipe:
             self._widen()
 
-    def _pause_flood(self, held: _Held) -> None:
+    def _pause_flood(self, held: Held) -> None:
         """There is nothing to read now; a flood that was none ends."""
         if held.total < SMALL_BYTES:
             self._held = None

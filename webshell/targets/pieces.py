@@ -1,4 +1,4 @@
-"""How much of a terminal that floods alone is read at a time: all that it has, or half.
+"""What is read of a flood before it is handed on; and how much of a terminal at a time: all that it has, or half.
 
 Who has read all sleeps until the kernel's worker has filled the terminal's buffer again, if the other processors had
 nothing to do; who reads half goes on with the rest meanwhile. On an idle machine that is a tenth more output in all (58
@@ -52,3 +52,22 @@ class Pieces:
         if self._drains == 1:
             slept = self._sleeps() - self._before
             self._most = HALF_BYTES if slept * 2 * ALL_BYTES >= count else ALL_BYTES
+
+
+class Held:
+    """What was read of a flood and not yet handed on."""
+
+    __slots__ = ("asked", "pieces", "size", "total")
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.asked = Pieces()
+        self.size = 0
+        self.total = 0  # since there was nothing to read for the last time
+
+    def taken(self) -> bytes:
+        """All of it, and it is empty."""
+        data = b"".join(self.pieces)
+        self.pieces.clear()
+        self.size = 0
+        return data
