@@ -18,6 +18,7 @@ from webshell.grant import Grant
 from webshell.service import Shell, policy
 from webshell.web.channel import LimitedChannel, LimitedRequest
 from webshell.web.limits import LimitedSite
+from webshell.web.outbox import Outbox
 
 reactor: Any = installed  # a module to the type checker
 
@@ -180,6 +181,25 @@ class SocketTests(TestCase):
         socket.dataReceived(b"\x89\x81\0\0\0\0!")
         await client.until(lambda: b"\x8a\x01!" in client.received)
         self.assertEqual(client.received.count(b"\x8a\x00"), 1)
+
+    async def test_what_is_answered_at_once_comes_in_one_piece_and_before_a_close(self) -> None:
+        socket, client, _ = await self._connected()
+        pieces: list[bytes] = []
+        write = Outbox._write
+
+        def wrote(outbox: Outbox, start: bytes, data: bytes) -> None:
+            pieces.append(start + data)
+            write(outbox, start, data)
+
+        self.patch(Outbox, "_write", wrote)
+        asked = b'{"type":"ping"}'
+        ping = bytes((0x81, 0x80 + len(asked), 0, 0, 0, 0)) + asked
+        socket.dataReceived(ping * 3)
+        await client.until(lambda: client.received.count(b'"pong"') == 3)
+        self.assertEqual(len(pieces), 1)
+        socket.dataReceived(ping * 2 + b"\x81\x81\0\0\0\0\xff")
+        await client.until(lambda: b"\x88" in client.received)
+        self.assertEqual(client.received.partition(b"\x88")[0].count(b'"pong"'), 5)
 
     async def test_a_socket_keeps_nothing_of_its_request(self) -> None:
         """5 kB for as long as it is open."""

