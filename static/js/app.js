@@ -5,12 +5,14 @@ import { Client } from "./client.js";
 import { Commands } from "./commands.js";
 import { notice } from "./dialog.js";
 import { early } from "./early.js";
+import { entrance } from "./enter.js";
+import { chosen, FIRST } from "./entrance.js";
 import { Files } from "./files.js";
 import { KeyRow } from "./keyrow.js";
 import { BROWSER, PAGE, recall, remember } from "./memory.js";
 import { Presence } from "./presence.js";
 import { complain, Scroll } from "./scroll.js";
-import { Settings } from "./settings.js";
+import { settings } from "./settings.js";
 import { Socket } from "./socket.js";
 import { Stages } from "./stage.js";
 import { StatusBar } from "./status.js";
@@ -22,17 +24,14 @@ import { Terminals } from "./terminals.js";
 
 const SCROLL = "scroll";
 
-/** Names of sessions that programs made for themselves: the page goes there only if it is told to. */
-const UNATTENDED = new Set(["plain", "popen"]);
-
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 class App {
-  settings = new Settings(() => this.terminals.refresh());
+  settings = settings;
   client = new Client({
     hello: (_, restarted) => this.#hello(restarted),
     attached: (event, { resumed }) => this.#attached(event, resumed),
-    started: (record) => this.#found(record),
+    started: (record) => this.#started(record),
     output: (process, stream, bytes, end) => this.#output(process, stream, bytes, end),
     said: (process, channel, bytes) => this.#stages.said(process, channel, bytes),
     gap: (event) => (this.terminals.get(event.process) ?? this.scroll).gap(/** @type {any} */ (event)),
@@ -48,7 +47,7 @@ class App {
     lost: () => this.#ended(this.#restarted ? "The server was restarted; its sessions have ended." : "This session has ended."),
     failed: (event) => event.code !== "wrong-state" && notice(event.message),
     kept: () => notice("Not connected: what you type is sent when the connection is back."),
-  });
+  }, { name: early?.name });
   scroll = new Scroll(this.client);
   tabs = new Tabs(byId("tabs"), byId("panels"), { onclose: (id) => this.close(id), onrename: (id) => this.rename(id) });
   #stages = new Stages(this.client, (process) => this.terminals.get(process)?.element.parentElement ?? this.scroll.place(process));
@@ -64,6 +63,7 @@ class App {
 
   constructor() {
     this.tabs.add({ id: SCROLL, panel: this.scroll.panel, onshow: () => this.#shown(SCROLL, this.scroll) }, "Scroll");
+    settings.onchange = () => this.terminals.refresh();
     byId("new-terminal").addEventListener("click", () => this.newTerminal());
     byId("keys").hidden = !matchMedia("(pointer: coarse)").matches;
     window.addEventListener("keydown", (event) => this.#commands.key(event), { capture: true });
@@ -95,12 +95,17 @@ class App {
     this.scroll.allow(this.may("run"));
     this.terminals.refresh();
     if (!this.client.session && !this.#over) {
-      void this.#chooseSession();
+      this.#wanted = named(location).process;
+      this.#entering = entrance.take();
+      if (!this.#entering) {
+        void this.#chooseSession();
+      }
     }
   }
 
   #over = false;
   #wanted = 0; // the process that the address names
+  #entering = ""; // what was asked for before we were here, and has not come
 
   async #chooseSession() {
     const { session: wanted, process } = named(location);
@@ -110,12 +115,7 @@ class App {
     }
     try {
       const { sessions } = await this.client.list();
-      const last = recall(BROWSER, "session");
-      const own = sessions.filter((/** @type {any} */ session) => session.owner === this.client.hello?.identity || !this.may("run"));
-      const found =
-        sessions.find((/** @type {any} */ session) => session.session === wanted) ??
-        own.find((/** @type {any} */ session) => session.session === last) ??
-        own.findLast((/** @type {any} */ session) => !UNATTENDED.has(session.name));
+      const found = chosen(sessions, { wanted, last: recall(BROWSER, "session"), identity: this.client.hello?.identity, mayRun: this.may("run") });
       if (wanted && found?.session !== wanted) {
         notice("The session of this address has ended.");
       }
@@ -136,8 +136,11 @@ class App {
 
   async newSession() {
     try {
-      await this.client.open();
-      await this.terminals.start();
+      const opened = this.client.open();
+      if (this.client.session) {
+        await opened; // or what is started would be in that one
+      }
+      await Promise.all([opened, this.terminals.start(FIRST)]);
     } catch (error) {
       this.#complain(error);
     }
@@ -172,6 +175,12 @@ class App {
       this.#wanted = 0;
       if (!this.tabs.current) {
         this.tabs.select(last);
+      }
+    }
+    if (this.#entering === "attach") {
+      this.#entering = "";
+      if (!event.processes.length && this.may("run")) {
+        this.newTerminal();
       }
     }
   }
@@ -227,6 +236,15 @@ class App {
       await terminal?.paste(await navigator.clipboard.readText());
     } catch {
       notice("The browser does not let this page read the clipboard.");
+    }
+  }
+
+  /** @param {ProcessRecord} record */
+  #started(record) {
+    this.#found(record);
+    if (this.#entering) {
+      this.#entering = "";
+      this.show(record.process);
     }
   }
 

@@ -1,5 +1,9 @@
 /** The first WebSocket: opened by a script of its own, while the rest of the page is on its way, and kept until `Socket` takes it. */
 
+import { randomName } from "./names.js";
+
+/** @typedef {import("./types.js").Message} Message */
+
 export const PROTOCOL = "webshell.v1";
 
 /**
@@ -15,16 +19,46 @@ export function socketAddress(page) {
 }
 
 export class Early {
+  /** Whether it was handed over, alive. */
+  taken = false;
+
   /** @type {WebSocket | null} */
   #socket;
-  /** @type {MessageEvent[]} what has arrived; until a session is attached that is a greeting and nothing else */
+  /** @type {MessageEvent[]} what has arrived; bounded by the window of output that nobody has acknowledged */
   #heard = [];
+  /** @type {Map<string, (message: Message) => void>} by the type that is waited for */
+  #waiting = new Map();
 
-  /** @param {WebSocket} socket */
-  constructor(socket) {
+  /**
+   * @param {WebSocket} socket
+   * @param {string} [name] under which the server will count our input
+   */
+  constructor(socket, name = randomName()) {
     this.#socket = socket;
+    this.name = name;
     socket.binaryType = "arraybuffer";
-    socket.onmessage = (message) => this.#heard.push(message);
+    socket.onmessage = (message) => {
+      this.#heard.push(message);
+      this.#tell();
+    };
+  }
+
+  /**
+   * Wait for a message, as long as nobody has taken the socket.
+   *
+   * @param {string} type
+   * @returns {Promise<Message>}
+   */
+  heard(type) {
+    return new Promise((resolve) => {
+      this.#waiting.set(type, resolve);
+      this.#tell();
+    });
+  }
+
+  /** @param {Message} message is not sent when the socket is gone or taken */
+  say(message) {
+    this.#socket?.send(JSON.stringify(message));
   }
 
   /**
@@ -35,9 +69,11 @@ export class Early {
   take() {
     const socket = this.#socket;
     this.#socket = null;
+    this.#waiting.clear();
     if (!socket || socket.readyState > socket.OPEN) {
       return null;
     }
+    this.taken = true;
     socket.onmessage = null;
     if (socket.readyState === socket.OPEN) {
       queueMicrotask(() => {
@@ -46,6 +82,15 @@ export class Early {
       });
     }
     return socket;
+  }
+
+  /** Who waits for something that has come is told. */
+  #tell() {
+    for (const { data } of this.#waiting.size ? this.#heard : []) {
+      const message = typeof data === "string" ? JSON.parse(data) : {};
+      this.#waiting.get(message.type)?.(message);
+      this.#waiting.delete(message.type);
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { Block, epitaph } from "./block.js";
 import { KIND } from "./frames.js";
-import { CHANNELS } from "./stage.js";
+import { CHANNELS } from "./sides.js";
 
 export const PYTHON = "scroll: python";
 const MARK = /\x1b\](133|633);([^\x07]*)\x07/;

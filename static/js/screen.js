@@ -22,7 +22,6 @@ const RESET = "\x18\x1bc"; // ends a sequence cut in the middle, then RIS; writt
  * @property {number} [fontSize]
  * @property {string} [fontFamily]
  * @property {boolean} [screenReader]
- * @property {string} [epilogue] said when the process has ended: what can be done now
  * @property {import("@xterm/addon-search").ISearchDecorationOptions} [matches] how what is searched for is marked
  *
  * @typedef {Object} Calls
@@ -43,7 +42,6 @@ export class Screen {
   #feed;
   #fit = new FitAddon();
   #search = new SearchAddon({ highlightLimit: MOST_MATCHES });
-  #epilogue;
   #matches;
   /** @type {Found} */
   #found = { place: 0, count: 0 };
@@ -53,11 +51,9 @@ export class Screen {
    * @param {HTMLElement} element where it is drawn, from `open` on
    * @param {{rows: number, cols: number}} size
    * @param {Looks} looks
-   * @param {Calls} calls
    */
-  constructor(element, { rows, cols }, looks, calls) {
+  constructor(element, { rows, cols }, looks) {
     this.#element = element;
-    this.#epilogue = looks.epilogue ?? "";
     this.#matches = looks.matches;
     const links = new Links(element);
     this.#term = new Terminal({
@@ -81,7 +77,10 @@ export class Screen {
     this.#term.loadAddon(this.#search);
     this.#term.loadAddon(new UnicodeGraphemesAddon());
     this.#term.loadAddon(new WebLinksAddon(links.activate, links));
-    this.#listen(calls);
+  }
+
+  get element() {
+    return this.#element;
   }
 
   get rows() {
@@ -110,6 +109,33 @@ export class Screen {
   }
 
   // ---- what a tab does
+
+  /** @param {Calls} calls who it is for, from now on */
+  listen({ onsaid, onpaste, oncopy, onclipboard, ontitle, onbell }) {
+    const term = this.#term;
+    term.onData((data) => onsaid(this.#encoder.encode(data), this.#answers.includes(data)));
+    term.onBinary((data) => onsaid(Uint8Array.from(data, (character) => character.charCodeAt(0)), false));
+    term.onTitleChange((title) => ontitle(title.replace(INVISIBLE, "").slice(0, TITLE_CHARACTERS)));
+    term.onBell(onbell);
+    this.#search.onDidChangeResults(({ resultIndex, resultCount }) => {
+      this.#found = { place: resultIndex + 1, count: resultCount };
+    });
+    term.parser.registerOscHandler(52, (data) => {
+      const text = clipboardText(data);
+      if (text !== null) {
+        onclipboard(text);
+      }
+      return true;
+    });
+    term.attachCustomKeyEventHandler((event) => isForTerminal(event, oncopy));
+    const pasted = (/** @type {ClipboardEvent} */ event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      onpaste(event.clipboardData?.getData("text/plain") ?? "");
+    };
+    followFinger(this.#element, () => this.#element.clientHeight / term.rows, (lines, event) => this.#scroll(lines, event));
+    this.#element.addEventListener("paste", pasted, { capture: true }); // before xterm sees it: it would type it
+  }
 
   /** The element is mounted and visible. */
   open() {
@@ -195,13 +221,16 @@ export class Screen {
     this.#feed.write(RESET + restore, callback);
   }
 
-  /** @param {{[member: string]: any}} end how the process ended: exit_code, signal, duration */
-  epitaph({ exit_code, signal, duration }) {
+  /**
+   * @param {{[member: string]: any}} end how the process ended: exit_code, signal, duration
+   * @param {string} [epilogue] what can be done now
+   */
+  epitaph({ exit_code, signal, duration }, epilogue = "") {
     const how = signal ? `signal ${signal}` : `exit ${exit_code}`;
     const seconds = typeof duration === "number" ? `, ${duration.toFixed(1)} s` : "";
     const back = this.#term.buffer.active.type === "alternate" ? "\x1b[?1049l" : "";
     const fresh = this.#term.buffer.active.cursorX > 0 || back ? "\r\n" : "";
-    this.#feed.write(`${back}\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l${fresh}\x1b[90m[${how}${seconds}]${this.#epilogue && ` ${this.#epilogue}`}\x1b[0m\x1b[?25l`);
+    this.#feed.write(`${back}\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l${fresh}\x1b[90m[${how}${seconds}]${epilogue && ` ${epilogue}`}\x1b[0m\x1b[?25l`);
   }
 
   // ---- inside
@@ -226,33 +255,6 @@ export class Screen {
     } else {
       this.#term.scrollLines(lines);
     }
-  }
-
-  /** @param {Calls} calls */
-  #listen({ onsaid, onpaste, oncopy, onclipboard, ontitle, onbell }) {
-    const term = this.#term;
-    term.onData((data) => onsaid(this.#encoder.encode(data), this.#answers.includes(data)));
-    term.onBinary((data) => onsaid(Uint8Array.from(data, (character) => character.charCodeAt(0)), false));
-    term.onTitleChange((title) => ontitle(title.replace(INVISIBLE, "").slice(0, TITLE_CHARACTERS)));
-    term.onBell(onbell);
-    this.#search.onDidChangeResults(({ resultIndex, resultCount }) => {
-      this.#found = { place: resultIndex + 1, count: resultCount };
-    });
-    term.parser.registerOscHandler(52, (data) => {
-      const text = clipboardText(data);
-      if (text !== null) {
-        onclipboard(text);
-      }
-      return true;
-    });
-    term.attachCustomKeyEventHandler((event) => isForTerminal(event, oncopy));
-    const pasted = (/** @type {ClipboardEvent} */ event) => {
-      event.preventDefault();
-      event.stopPropagation();
-      onpaste(event.clipboardData?.getData("text/plain") ?? "");
-    };
-    followFinger(this.#element, () => this.#element.clientHeight / term.rows, (lines, event) => this.#scroll(lines, event));
-    this.#element.addEventListener("paste", pasted, { capture: true }); // before xterm sees it: it would type it
   }
 }
 

@@ -6,7 +6,7 @@ import { Entry } from "./entry.js";
 import { KIND } from "./frames.js";
 import { PAGE, recall, remember } from "./memory.js";
 import { PYTHON, Python } from "./python.js";
-import { CHANNELS } from "./stage.js";
+import { CHANNELS } from "./sides.js";
 
 /** @typedef {import("./types.js").ProcessRecord} ProcessRecord */
 

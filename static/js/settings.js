@@ -29,13 +29,11 @@ const MATCHES = {
 
 const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 
-export class Settings {
+class Settings {
   #values = { ...DEFAULTS, ...recall(BROWSER, KEY) };
-  #onchange;
+  onchange = () => {};
 
-  /** @param {() => void} onchange */
-  constructor(onchange) {
-    this.#onchange = onchange;
+  constructor() {
     systemIsDark.addEventListener("change", () => this.#apply());
     this.#draw();
   }
@@ -79,7 +77,7 @@ export class Settings {
 
   #apply() {
     this.#draw();
-    this.#onchange();
+    this.onchange();
   }
 
   /** What the style sheet goes by. */
@@ -88,3 +86,5 @@ export class Settings {
     document.documentElement.style.setProperty("--letters", `${this.fontSize}px`);
   }
 }
+
+export const settings = new Settings();

@@ -1,5 +1,8 @@
 /** What a client says on the side channels of processes. */
 
+/** The side channels that the page knows: those of the stage. */
+export const CHANNELS = Object.freeze(["keylisten", "keyevent", "video"]);
+
 export class Sides {
   #states;
   #line;

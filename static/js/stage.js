@@ -2,9 +2,6 @@
 
 import { element } from "./dialog.js";
 
-/** The side channels that the page knows. */
-export const CHANNELS = Object.freeze(["keylisten", "keyevent", "video"]);
-
 const MOST_KEYS = 128; // more buttons than that are no use to anybody
 const NAMES = /** @type {Record<string, string>} */ ({ ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", " ": "Space" });
 const PNG = 0x89; // its first byte

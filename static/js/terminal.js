@@ -19,12 +19,14 @@ const SETTLE_MILLISECONDS = 50; // a window being dragged resizes many times
  * @property {(title: string) => void} [onTitle]
  * @property {() => void} [onBell]
  * @property {(text: string, action?: () => void) => void} [onNotice]
+ * @property {string} [epilogue] said when the process has ended: what can be done now
+ * @property {Screen | null} [screen] one that was made in advance
  *
  * @typedef {import("./screen.js").Looks & More} Options
  */
 
 export class TerminalView {
-  element = document.createElement("div");
+  element;
   record;
 
   #client;
@@ -55,9 +57,13 @@ export class TerminalView {
     this.#notices = new Notices(options.onNotice);
     this.#received = record.offset;
     this.#credit = new Credit((offset) => client.acknowledge(record.process, offset), record, { window: () => client.window });
+    this.#screen = options.screen ?? new Screen(document.createElement("div"), record, options);
+    this.#screen.setLooks(options); // they may be others by now
+    this.#screen.resize(record);
+    this.element = this.#screen.element;
     this.element.className = "terminal";
     this.element.dataset.process = String(record.process);
-    this.#screen = new Screen(this.element, record, options, {
+    this.#screen.listen({
       onsaid: (bytes, answer) => this.#said(bytes, answer),
       onpaste: (text) => void this.paste(text),
       oncopy: () => void this.copy(),
@@ -181,7 +187,7 @@ export class TerminalView {
   /** @param {Message} event */
   exited(event) {
     this.#allowInput();
-    this.#screen.write("", () => this.#screen.epitaph(event)); // when everything that has come is drawn
+    this.#screen.write("", () => this.#screen.epitaph(event, this.#options.epilogue)); // when everything that has come is drawn
   }
 
   /**
@@ -271,7 +277,7 @@ export class TerminalView {
   #wasDrawn(end) {
     this.#credit.advance(end);
     if (this.#over && !this.#credit.isHistory) {
-      this.#screen.epitaph(this.#over);
+      this.#screen.epitaph(this.#over, this.#options.epilogue);
       this.#over = null;
     }
   }

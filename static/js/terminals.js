@@ -1,8 +1,9 @@
 /** The terminals of the session: a view and a tab for each, from start to close. */
 
+import { spare } from "./ahead.js";
 import { ask, element, notice } from "./dialog.js";
 import { fittingSize } from "./measure.js";
-import { CHANNELS } from "./stage.js";
+import { CHANNELS } from "./sides.js";
 import { TerminalView } from "./terminal.js";
 
 /** @typedef {import("./types.js").ProcessRecord} ProcessRecord */
@@ -28,7 +29,7 @@ export class Terminals {
    * @param {import("./tabs.js").Tabs} tabs
    * @param {HTMLElement} panels
    * @param {import("./keyrow.js").KeyRow} keys
-   * @param {import("./settings.js").Settings} settings
+   * @param {typeof import("./settings.js").settings} settings
    * @param {(id: string, view: {focus: () => void}) => void} onshow a tab has come to the front
    */
   constructor(client, tabs, panels, keys, settings, onshow) {
@@ -109,6 +110,7 @@ export class Terminals {
     const view = new TerminalView(this.#client, record, {
       ...this.#settings.terminal,
       mayType: this.#client.rights.has("type"),
+      screen: spare.take(),
       confirmPaste,
       onTitle: (title) => UNNAMED.test(record.name) && this.#tabs.entitle(id, title || record.name),
       onBell: () => this.#bell(id, view),

@@ -183,7 +183,8 @@ def test_the_page_names_each_module_in_advance(server: Server) -> None:
     unused |= {"js/fetching.js", "js/sending.js", "js/transfer.js"}  # for files: loaded when some are sent or fetched
     modules = {place + name for name in served_files(FOLDER) if name.endswith("js") and name not in unused}
     assert sorted(hinted) == sorted(modules)
-    scripts = [text.index(f'src="{place}js/{name}.js"') for name in ("early", "app")]
+    scripts = [text.index(f'src="{place}js/{name}.js"') for name in ("early", "enter", "ahead", "app")]
+    assert scripts == sorted(scripts)
     assert scripts[0] < text.index('rel="stylesheet"') < text.index("modulepreload") < scripts[1]
 
 

@@ -1,0 +1,75 @@
+/** The way into a session: which one the page goes to, and asking for it before the rest of the page is here. No DOM here. */
+
+import { CHANNELS } from "./sides.js";
+
+/** @typedef {{session: string, name: string, owner: string}} Listed */
+
+export const FIRST = "Terminal 1"; // of a session
+
+/** Names of sessions that programs made for themselves: the page goes there only if it is told to. */
+const UNATTENDED = new Set(["plain", "popen"]);
+const ID = "entrance"; // of its requests: the page's own are numbers
+
+/**
+ * The session that the page goes to.
+ *
+ * @param {Listed[]} sessions
+ * @param {{wanted: string, last: string | null, identity: string, mayRun: boolean}} options wanted: by the address; last: where it was before
+ * @returns {Listed | undefined}
+ */
+export function chosen(sessions, { wanted, last, identity, mayRun }) {
+  const own = sessions.filter(({ owner }) => owner === identity || !mayRun);
+  return (
+    sessions.find(({ session }) => session === wanted) ??
+    own.find(({ session }) => session === last) ??
+    own.filter(({ name }) => !UNATTENDED.has(name)).at(-1)
+  );
+}
+
+export class Entrance {
+  #early;
+  /** @type {"" | "attach" | "start"} */
+  #asked = "";
+
+  /** @param {import("./early.js").Early} waiting */
+  constructor(waiting) {
+    this.#early = waiting;
+  }
+
+  /**
+   * Ask for a session, and in a new one for its first terminal. Whoever takes the socket hears the answers. Nothing is asked when it was
+   * taken before, or when there is something to tell.
+   *
+   * @param {{wanted: string, last: string | null, size: () => {rows: number, cols: number}}} options
+   */
+  async enter({ wanted, last, size }) {
+    const waiting = this.#early;
+    const { identity, rights } = await waiting.heard("hello");
+    waiting.say({ type: "list", id: ID });
+    const { sessions } = await waiting.heard("sessions");
+    const mayRun = rights.includes("run");
+    const found = chosen(sessions, { wanted, last, identity, mayRun });
+    if (waiting.taken || (wanted && found?.session !== wanted)) {
+      return;
+    }
+    if (found) {
+      this.#asked = "attach";
+      waiting.say({ type: "attach", id: ID, session: found.session, client: waiting.name });
+    } else if (mayRun) {
+      this.#asked = "start";
+      waiting.say({ type: "open", id: ID, client: waiting.name }); // both in one flight
+      waiting.say({ type: "start", id: ID, runner: "shell", ...size(), name: FIRST, channels: CHANNELS });
+    }
+  }
+
+  /**
+   * What was asked for on the socket that was taken; told once.
+   *
+   * @returns {"" | "attach" | "start"} empty: nothing
+   */
+  take() {
+    const asked = this.#early.taken ? this.#asked : "";
+    this.#asked = "";
+    return asked;
+  }
+}
