@@ -244,7 +244,9 @@ class Session:
             self._ended,
             start.channels,
         )
-        process.child = house.target.spawn(replace(command, channels=start.channels), process)
+        if command.channels != start.channels:
+            command = replace(command, channels=start.channels)
+        process.child = house.target.spawn(command, process)
         process.channels.sides = process.child.sides
         self._numbers += 1
         self.processes[process.number] = process

@@ -85,6 +85,11 @@ def checked_words(words: Iterable[str]) -> None:
             raise SpawnFailed(f"{word[:40]!r} contains half a character, which no program can be given") from None
 
 
+def passed_on(daemon: Mapping[str, str]) -> dict[str, str]:
+    """What a child inherits of *daemon*."""
+    return {name: value for name, value in daemon.items() if name in PASSED or name.startswith("LC_")}
+
+
 def child_environment(
     daemon: Mapping[str, str], wanted: Mapping[str, str], *, terminal: bool, marker: str
 ) -> dict[str, str]:
@@ -92,8 +97,7 @@ def child_environment(
 
     :raises SpawnFailed: *wanted* contains what a client may not set.
     """
-    environment = {"PATH": PATH, **_account(os.getuid()), "TERM": "dumb"}
-    environment |= {name: daemon[name] for name in daemon if name in PASSED or name.startswith("LC_")}
+    environment = {"PATH": PATH, **_account(os.getuid()), "TERM": "dumb", **passed_on(daemon)}
     if not any(environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG")):
         environment["LANG"] = LANGUAGE
     if terminal:

@@ -23,7 +23,7 @@ from webshell.targets.census import Census, Running
 from webshell.targets.chain import fastest
 from webshell.targets.ending import Ending, Family
 from webshell.targets.ends import Ends, Pipes, Terminal
-from webshell.targets.environment import checked_words, child_environment, directory, executable
+from webshell.targets.environment import checked_words, child_environment, directory, executable, passed_on
 from webshell.targets.floods import Floods
 from webshell.targets.precedence import Precedence
 from webshell.targets.reactor import IReactor
@@ -63,7 +63,7 @@ class LocalTarget:
         :param table: where the system shows its processes; where it does not, only process groups are known.
         """
         self.reactor = reactor
-        self._environment = dict(environment)
+        self._environment = passed_on(environment)  # the rest need not be looked through at each start
         self._floods = Floods(reactor, precedence or Precedence())
         self._start = start or by_posix_spawn() or by_chain(fastest())
         self.census = Census(reactor, table)

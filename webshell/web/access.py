@@ -81,7 +81,8 @@ class Policy:
         for authenticator in self.authenticators:
             grant = await authenticator(visit)
             if grant is not None:
-                return replace(grant, users=grant.users | self.users.get(grant.identity, frozenset()))
+                users = self.users.get(grant.identity)
+                return replace(grant, users=grant.users | users) if users else grant
         raise Unauthenticated("log in first, or send the token in an Authorization header")
 
 
