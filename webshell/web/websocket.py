@@ -26,6 +26,7 @@ from webshell.targets.precedence import Precedence
 from webshell.web.access import granted
 from webshell.web.conversation import Connect, Conversation
 from webshell.web.frames import BINARY, TEXT, small_messages
+from webshell.web.handshake import bare
 from webshell.web.outbox import Brake, Outbox
 
 log = Logger()
@@ -115,7 +116,7 @@ class Sockets:
             socket.prepare(connect, subprotocol, self._open, headers or {}, self._precedence)
             return socket
 
-        return cast("int", WebSocketResource(_Door(make)).render(request))
+        return cast("int", WebSocketResource(_Door(make)).render(bare(request)))
 
     def close(self, seconds: float) -> Deferred[None]:
         """Tell every client that the server is going away (RFC 6455, 7.4.1), and drop who has not left in *seconds*."""
