@@ -45,7 +45,7 @@ class App {
     presence: (event) => this.#presence.tell(event.clients),
     closed: (reason) => this.#ended(`This session has ended: ${reason}.`),
     lost: () => this.#ended(this.#restarted ? "The server was restarted; its sessions have ended." : "This session has ended."),
-    failed: (event) => event.code !== "wrong-state" && notice(event.message),
+    failed: (event) => this.#failed(event),
     kept: () => notice("Not connected: what you type is sent when the connection is back."),
   }, { name: early?.name });
   scroll = new Scroll(this.client);
@@ -169,7 +169,7 @@ class App {
         this.#found(record);
       }
     }
-    if (!resumed) {
+    if (!resumed && this.#entering !== "start") {
       const last = this.terminals.ids.at(-1) ?? SCROLL;
       this.tabs.select((this.#wanted && this.#find(this.#wanted)) || (shown ?? last));
       this.#wanted = 0;
@@ -236,6 +236,17 @@ class App {
       await terminal?.paste(await navigator.clipboard.readText());
     } catch {
       notice("The browser does not let this page read the clipboard.");
+    }
+  }
+
+  /** @param {Message} event to a request whose answer nobody awaits */
+  #failed(event) {
+    if (event.code !== "wrong-state") {
+      notice(event.message);
+    }
+    if (this.#entering) {
+      this.#entering = "";
+      this.tabs.select(SCROLL); // there is no terminal to be shown
     }
   }
 

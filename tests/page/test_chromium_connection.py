@@ -23,15 +23,16 @@ SAME_BUTTON = """(bar) => new Promise((done) => {
   let before = null;
   const look = () => {
     const [seconds] = /in \\d+ s/.exec(bar.textContent) ?? [null];
-    if (before && seconds && seconds !== before.seconds) {
+    const words = bar.textContent.replace(seconds, '');
+    if (before && seconds && seconds !== before.seconds && words === before.words) {
       done(bar.querySelector('button') === before.button);
     }
-    before = seconds && {seconds, button: bar.querySelector('button')};
+    before = seconds && {seconds, words, button: bar.querySelector('button')};
   };
   look();
   new MutationObserver(look).observe(bar, {childList: true, subtree: true, characterData: true});
 })"""
-"""Whether the button stays while seconds are counted: somebody may be about to press it, by whatever means."""
+"""Whether the button stays while seconds are counted and nothing else changes: somebody may be about to press it, by whatever means."""
 
 
 class Proxy:
