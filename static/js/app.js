@@ -47,7 +47,7 @@ class App {
     lost: () => this.#ended(this.#restarted ? "The server was restarted; its sessions have ended." : "This session has ended."),
     failed: (event) => this.#failed(event),
     kept: () => notice("Not connected: what you type is sent when the connection is back."),
-  }, { name: early?.name });
+  }, { name: entrance.name });
   scroll = new Scroll(this.client);
   tabs = new Tabs(byId("tabs"), byId("panels"), { onclose: (id) => this.close(id), onrename: (id) => this.rename(id) });
   #stages = new Stages(this.client, (process) => this.terminals.get(process)?.element.parentElement ?? this.scroll.place(process));

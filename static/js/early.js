@@ -1,7 +1,5 @@
 /** The first WebSocket: opened by a script of its own, while the rest of the page is on its way, and kept until `Socket` takes it. */
 
-import { randomName } from "./names.js";
-
 /** @typedef {import("./types.js").Message} Message */
 
 export const PROTOCOL = "webshell.v1";
@@ -29,13 +27,9 @@ export class Early {
   /** @type {Map<string, (message: Message) => void>} by the type that is waited for */
   #waiting = new Map();
 
-  /**
-   * @param {WebSocket} socket
-   * @param {string} [name] under which the server will count our input
-   */
-  constructor(socket, name = randomName()) {
+  /** @param {WebSocket} socket */
+  constructor(socket) {
     this.#socket = socket;
-    this.name = name;
     socket.binaryType = "arraybuffer";
     socket.onmessage = (message) => {
       this.#heard.push(message);

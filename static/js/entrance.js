@@ -1,5 +1,6 @@
 /** The way into a session: which one the page goes to, and asking for it before the rest of the page is here. No DOM here. */
 
+import { randomName } from "./names.js";
 import { CHANNELS } from "./sides.js";
 
 /** @typedef {{session: string, name: string, owner: string}} Listed */
@@ -31,9 +32,13 @@ export class Entrance {
   /** @type {"" | "attach" | "start"} */
   #asked = "";
 
-  /** @param {import("./early.js").Early} waiting */
-  constructor(waiting) {
+  /**
+   * @param {import("./early.js").Early} waiting
+   * @param {string} [name] under which the server will count our input
+   */
+  constructor(waiting, name = randomName()) {
     this.#early = waiting;
+    this.name = name;
   }
 
   /**
@@ -54,10 +59,10 @@ export class Entrance {
     }
     if (found) {
       this.#asked = "attach";
-      waiting.say({ type: "attach", id: ID, session: found.session, client: waiting.name });
+      waiting.say({ type: "attach", id: ID, session: found.session, client: this.name });
     } else if (mayRun) {
       this.#asked = "start";
-      waiting.say({ type: "open", id: ID, client: waiting.name }); // both in one flight
+      waiting.say({ type: "open", id: ID, client: this.name }); // both in one flight
       waiting.say({ type: "start", id: ID, runner: "shell", ...size(), name: FIRST, channels: CHANNELS });
     }
   }

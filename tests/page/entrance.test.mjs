@@ -16,8 +16,8 @@ const OTHER = { session: "b", name: "shell", owner: "ben" };
 function begin({ wanted = "", last = null } = {}) {
   const sent = [];
   const socket = { readyState: OPEN, OPEN, send: (text) => sent.push(JSON.parse(text)) };
-  const early = new Early(socket, "me");
-  const entrance = new Entrance(early);
+  const early = new Early(socket);
+  const entrance = new Entrance(early, "me");
   const entered = entrance.enter({ wanted, last, size: () => ({ rows: 3, cols: 4 }) });
   const says = async (...messages) => {
     for (const message of messages) {

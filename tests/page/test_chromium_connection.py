@@ -32,7 +32,7 @@ SAME_BUTTON = """(bar) => new Promise((done) => {
   look();
   new MutationObserver(look).observe(bar, {childList: true, subtree: true, characterData: true});
 })"""
-"""Whether the button stays while seconds are counted and nothing else changes: somebody may be about to press it, by whatever means."""
+"""Whether the button stays while seconds are counted and nothing else changes: somebody may be about to press it."""
 
 
 class Proxy:
