@@ -54,8 +54,9 @@ class Family:
         if reaped and any(process.pid == self._session for process in processes):
             self._session = None  # the number is another's by now, so that none of ours can be left in it
         found = {process.pid: process for process in processes if self._has(process)}
-        if not found and self._session and _send_group(self._session, 0):
-            return [_group(self._session)]  # it forks faster than can be counted
+        alive = any(not process.gone for process in found.values())
+        if not alive and (self._reaped or not found) and self._session and _send_group(self._session, 0):
+            return [_group(self._session)]  # it forks faster than can be counted, or did so just before its end
         if reaped and not any(process.session == self._session for process in found.values()):
             self._session = None
         grown = -1
