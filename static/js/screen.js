@@ -2,7 +2,7 @@
 
 import { Answers } from "./answers.js";
 import { clipboardText } from "./clipboard.js";
-import { Feed } from "./feed.js";
+import { Feed, onlyAscii } from "./feed.js";
 import { followFinger } from "./finger.js";
 import { Links } from "./links.js";
 import { FitAddon, SearchAddon, Terminal, UnicodeGraphemesAddon, WebLinksAddon } from "./vendor.js";
@@ -40,6 +40,7 @@ export class Screen {
   #term;
   #answers;
   #feed;
+  #joins = false; // emoji, and letters with their marks: from the first output on that is not ASCII
   #fit = new FitAddon();
   #search = new SearchAddon({ highlightLimit: MOST_MATCHES });
   #matches;
@@ -71,11 +72,16 @@ export class Screen {
       scrollback: SCROLLBACK_LINES,
       theme: looks.theme,
     });
-    this.#feed = new Feed((data, callback) => this.#term.write(data, callback));
+    this.#feed = new Feed((data, callback) => {
+      if (!this.#joins && !onlyAscii(data)) {
+        this.#joins = true;
+        this.#term.loadAddon(new UnicodeGraphemesAddon()); // a tenth of the time that text takes, also where there is nothing to join
+      }
+      this.#term.write(data, callback);
+    });
     this.#answers = new Answers(this.#term.parser);
     this.#term.loadAddon(this.#fit);
     this.#term.loadAddon(this.#search);
-    this.#term.loadAddon(new UnicodeGraphemesAddon());
     this.#term.loadAddon(new WebLinksAddon(links.activate, links));
   }
 

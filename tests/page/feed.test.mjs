@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Feed } from "../../static/js/feed.js";
+import { Feed, onlyAscii } from "../../static/js/feed.js";
 
 const PIECE = 64 << 10;
 
@@ -82,4 +82,15 @@ test("text may be among it, and need not be asked about", () => {
   parse();
   tasks.shift()();
   assert.deepEqual(given.map(({ data }) => data), ["text"]);
+});
+
+test("what is only ASCII", () => {
+  for (const text of ["", "plain\r\n", "\x1b[0m\x7f\0"]) {
+    assert.equal(onlyAscii(text), true);
+    assert.equal(onlyAscii(new TextEncoder().encode(text)), true);
+  }
+  for (const text of ["\x80", "é", "plain 日本", "👩‍🚀"]) {
+    assert.equal(onlyAscii(text), false);
+    assert.equal(onlyAscii(new TextEncoder().encode(text)), false);
+  }
 });

@@ -109,6 +109,10 @@ def test_wide_characters_and_emoji(anna: Visitor) -> None:
     anna.runs("printf '%s|\\n' 日本語 👩‍🚀 e\u0301 🇩🇪").sees(r"^日本語\|\n👩‍🚀\|\ne\u0301\|\n🇩🇪\|$")
 
 
+def test_the_first_emoji_of_a_terminal_is_as_wide_as_all_others(anna: Visitor) -> None:
+    anna.runs(r"printf '\360\237\232\200\033[3Gx\n'").sees(r"^🚀x$")
+
+
 def test_a_megabyte_pasted_arrives_intact(anna: Visitor, home: Path) -> None:
     lines = (f"{number:06d} {hashlib.sha256(b'%d' % number).hexdigest()}\n" for number in range(PASTED_BYTES // 72 + 1))
     text = "".join(lines)
