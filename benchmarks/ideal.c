@@ -4,6 +4,9 @@
  *
  * One process for each connection; within it epoll, a pty that is read until it is empty or READ_MOST bytes are there, one frame for
  * each such turn, and a send that waits. It checks nothing and promises nothing.
+ *
+ * -DPIECE=1024: ask the pty for so many bytes at a time, so that the kernel fills it while we read. -DPAUSE=100: for each 64 kB
+ * do something else for so many microseconds, as a server does that is more than a relay.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -18,7 +21,15 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#ifndef PIECE
+#define PIECE READ_MOST
+#endif
+#ifndef PAUSE
+#define PAUSE 0
+#endif
 
 enum {
     READ_MOST = 65536, /* bytes of one frame of output: the best of 4, 16, 64 and 256 kB */
@@ -80,6 +91,13 @@ static size_t take_input(int terminal, unsigned char *input, size_t size)
     return size - at;
 }
 
+static long nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000L + now.tv_nsec;
+}
+
 /* Read what there is, up to READ_MOST, and send it in one frame. Returns 0 at the end of the terminal. */
 static int give_output(int terminal, int client, unsigned char *buffer)
 {
@@ -87,10 +105,11 @@ static int give_output(int terminal, int client, unsigned char *buffer)
     size_t size = 0;
     ssize_t count;
     do {
-        count = read(terminal, payload + size, READ_MOST - size);
+        size_t room = READ_MOST - size;
+        count = read(terminal, payload + size, room < PIECE ? room : PIECE);
         if (count > 0)
             size += (size_t)count;
-    } while (count >= SMALL && size < READ_MOST);
+    } while (count >= (PIECE < READ_MOST ? 1 : SMALL) && size < READ_MOST);
     if (size) {
         if (size < 126) {
             start = payload - 2;
@@ -108,6 +127,8 @@ static int give_output(int terminal, int client, unsigned char *buffer)
         }
         start[0] = 0x82;
         send_all(client, start, size + (size_t)(payload - start));
+        for (long end = nanoseconds() + PAUSE * 1000L * (long)size / READ_MOST; PAUSE && nanoseconds() < end;)
+            ;
     }
     return count > 0 || (count < 0 && errno == EAGAIN);
 }

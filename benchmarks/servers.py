@@ -68,15 +68,14 @@ class Workshop:
         self.program.write_text(PROGRAM)
         self.program.chmod(0o755)
         (self.path / "webshell.toml").write_text(LIMITS)
-        self._ideal: Path | None = None
 
-    def ideal(self) -> Path:
-        """The compiled limit."""
-        if self._ideal is None:
-            self._ideal = self.path / "ideal"
-            compiler = shutil.which("cc") or "cc"
-            subprocess.run([compiler, "-O2", "-o", str(self._ideal), str(HERE / "ideal.c"), "-lutil"], check=True)
-        return self._ideal
+    def ideal(self, *defined: str) -> Path:
+        """The compiled limit; *defined*: macros that change it."""
+        program = self.path / "-".join(("ideal", *defined))
+        if not program.exists():
+            command = [shutil.which("cc") or "cc", "-O2", *(f"-D{macro}" for macro in defined)]
+            subprocess.run([*command, "-o", str(program), str(HERE / "ideal.c"), "-lutil"], check=True)
+        return program
 
     def text(self, megabytes: int) -> tuple[Path, int]:
         """A file of lines, and how many bytes they are behind a terminal that turns LF into CR LF."""
@@ -117,6 +116,15 @@ class Workshop:
         def absent(path: Path) -> Callable[[], str]:
             return lambda: "" if path.exists() else "not installed"
 
+        def ideal(name: str, *defined: str) -> Peer:
+            return Peer(
+                name,
+                terminals.Terminal,
+                lambda port, program: [str(self.ideal(*defined)), str(port), str(program)],
+                not_in_path("cc"),
+                relays=True,
+            )
+
         def not_in_path(name: str) -> Callable[[], str]:
             return lambda: "" if shutil.which(name) else "not installed"
 
@@ -131,13 +139,10 @@ class Workshop:
             Peer("webshell", terminals.Webshell, ours()),
             Peer("webshell-tls", terminals.Webshell, ours(*self_signed), tls=True),
             Peer("webshell-pipe", terminals.WebshellPipe, ours()),
-            Peer(
-                "ideal",
-                terminals.Terminal,
-                lambda port, program: [str(self.ideal()), str(port), str(program)],
-                not_in_path("cc"),
-                relays=True,
-            ),
+            ideal("ideal"),
+            ideal("ideal-1k", "PIECE=1024"),
+            ideal("ideal-1k-50us", "PIECE=1024", "PAUSE=50"),
+            ideal("ideal-1k-100us", "PIECE=1024", "PAUSE=100"),
             Peer("ttyd", terminals.Ttyd, ttyd(), no_ttyd, folder=ttyd_folder),
             Peer("ttyd-tls", terminals.Ttyd, ttyd(*certificate), no_ttyd, tls=True, folder=ttyd_folder),
             Peer(
