@@ -206,7 +206,8 @@ class Socket(WebSocketServerProtocol):
         ):
             self._dataReceived(data)
             return
-        if messages and messages[-1][0] == TEXT:  # no keys
+        held = bool(messages) and messages[-1][0] == TEXT  # else they are keys
+        if held:
             outbox.hold()
         try:
             for first, payload in messages:
@@ -219,7 +220,7 @@ class Socket(WebSocketServerProtocol):
                 if self._connection is not None and self.state == self.STATE_OPEN:
                     self._connection.receive(message)
         finally:
-            if self._outbox is not None:
+            if held and self._outbox is not None:
                 outbox.release()
 
     def onMessageFrameBegin(self, length: int) -> None:
