@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import tempfile
 import socket
 import threading
 from collections.abc import Iterator
@@ -176,7 +177,8 @@ def test_offline(far_anna: Visitor, proxy: Proxy) -> None:
 def test_the_server_is_restarted(arrive: Arrive, browser: Browser, tmp_path: Path) -> None:
     token = tmp_path / "token"
     options = ("--token-file", str(token))
-    with Server(home_for(tmp_path), *options) as first:
+    # a killed daemon leaves its sockets, in folders of short names
+    with tempfile.TemporaryDirectory() as left, Server(home_for(tmp_path), *options, TMPDIR=left) as first:
         address = urlsplit(first.url)
         visitor = arrive()
         visitor.page.goto(f"{first.url}?token={token.read_text().strip()}")
