@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import signal
-import tempfile
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
