@@ -128,7 +128,9 @@ class Ending(LocalCase):
 
             self.patch(census, "take", take)
             try:
-                family.kill(await family.living())
+                found = await family.living()
+                self.assertNotEqual(found, [])
+                family.kill(found)
                 await eventually(lambda: not alive(left))
             finally:
                 with contextlib.suppress(ProcessLookupError):
