@@ -206,8 +206,7 @@ class Socket(WebSocketServerProtocol):
         ):
             self._dataReceived(data)
             return
-        held = bool(messages) and messages[-1][0] == TEXT  # else they are keys
-        if held:
+        if held := bool(messages) and messages[-1][0] == TEXT:  # else they are keys
             outbox.hold()
         try:
             for first, payload in messages:
