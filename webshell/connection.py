@@ -182,9 +182,8 @@ class Connection:
         self._attached().start(request, self)
 
     def _input(self, request: m.Input) -> None:
-        (self._session or self._attached()).process(request.process).input(self, request.kind, request.data)
-        if request.id is not None:
-            self._done(request)
+        self._attached().process(request.process).input(self, request.kind, request.data)
+        self._done(request)
 
     def _end_input(self, request: m.EndInput) -> None:
         self._attached().process(request.process).living().close_input()
@@ -203,9 +202,8 @@ class Connection:
         self._done(request)
 
     def _ack(self, request: m.Ack) -> None:
-        (self._session or self._attached()).process(request.process).acknowledge(self, request.offset)
-        if request.id is not None:
-            self._done(request)
+        self._attached().process(request.process).acknowledge(self, request.offset)
+        self._done(request)
 
     def _tell(self, request: m.Tell) -> None:
         process = self._attached().process(request.process)

@@ -136,9 +136,8 @@ class Intake:
         return count.taken
 
     def _count(self, client: str) -> Count:
-        counts = self._counts
-        count = counts.pop(client, None) or Count()
-        counts[client] = count  # now the newest
-        if len(counts) > CLIENTS:
-            del counts[next(iter(counts))]
+        count = self._counts.pop(client, None) or Count()
+        self._counts[client] = count  # now the newest
+        if len(self._counts) > CLIENTS:
+            del self._counts[next(iter(self._counts))]
         return count

@@ -212,7 +212,7 @@ class Process:
         :raises InputFull: too much is under way already.
         :raises WrongState: the process has exited.
         """
-        child = self.child or self.living()
+        child = self.living()
         if kind is Kind.ANSWER:
             if self._answers(listener) and len(data) <= ANSWER_BYTES and child.pending < ANSWERS_PENDING:
                 self._intake.write("", data, child)

@@ -70,7 +70,7 @@ def children(pid: int) -> list[int]:
     with contextlib.suppress(*GONE):
         for thread in os.listdir(f"/proc/{pid}/task"):
             with contextlib.suppress(*GONE):
-                found += map(int, _contents(_children(pid, thread)).split())
+                found += map(int, contents(_children(pid, thread)).split())
     return found
 
 
@@ -93,9 +93,15 @@ def reap() -> None:
     os.kill(os.getpid(), signal.SIGCHLD)  # there may be more: later
 
 
-def _contents(path: str) -> bytes:
+def contents(path: str, limit: int | None = None) -> bytes:
+    """What a file of the process table says: all, or what one read of *limit* bytes brings.
+
+    :raises OSError: it cannot be read.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a file object asks four things more
     try:
+        if limit is not None:
+            return os.read(descriptor, limit)
         pieces = [os.read(descriptor, READ_BYTES)]
         while pieces[-1]:
             pieces.append(os.read(descriptor, READ_BYTES))

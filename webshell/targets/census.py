@@ -14,7 +14,7 @@ from twisted.internet.process import reapProcessHandlers
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
-from webshell.targets.adoption import adopted, adopts, children
+from webshell.targets.adoption import adopted, adopts, children, contents
 from webshell.targets.environment import MARKER
 from webshell.targets.reactor import IReactor
 
@@ -196,7 +196,7 @@ class Census:
 
     def _read(self, pid: int) -> Running | None:
         try:
-            line = _contents(f"{self._table}/{pid}/stat", STAT_BYTES)
+            line = contents(f"{self._table}/{pid}/stat", STAT_BYTES)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return None
         fields = line[line.rfind(b")") + 2 :].split(None, 20)  # the name before it may contain anything
@@ -204,19 +204,11 @@ class Census:
 
     def _marker(self, pid: int) -> bytes:
         try:
-            environment = b"\0" + _contents(f"{self._table}/{pid}/environ", ENVIRONMENT_BYTES)
+            environment = b"\0" + contents(f"{self._table}/{pid}/environ", ENVIRONMENT_BYTES)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return b""
         _, found, rest = environment.rpartition(b"\0" + _ASSIGNMENT)
         return rest.partition(b"\0")[0] if found else b""
-
-
-def _contents(path: str, limit: int) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a file object costs more than this
-    try:
-        return os.read(descriptor, limit)
-    finally:
-        os.close(descriptor)
 
 
 def _handle(pid: int) -> int | None:
