@@ -30,7 +30,7 @@ LAYERS: dict[int, tuple[str, ...]] = {
     # the web
     5: ("web",),
     # how it is configured, and what listening needs
-    6: ("certificate", "config", "listening"),
+    6: ("certificate", "config", "handed", "listening"),
     # where everything is joined
     7: ("service", "service_further"),
     # what is started

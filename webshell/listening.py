@@ -13,6 +13,8 @@ from ipaddress import ip_address
 from twisted.internet.endpoints import quoteStringArgument, serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
+from webshell.handed import Adopting
+
 _PART = re.compile(r"((?:[^:\\]|\\.)*)(?::|\Z)", re.DOTALL)
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 """Interfaces that stand for all, and where this machine reaches itself there."""
@@ -83,7 +85,9 @@ class Listener:
         :raises ValueError: the description is wrong; the text says what would be right.
         """
         try:
-            endpoint: IStreamServerEndpoint = serverFromString(reactor, self.description)
+            endpoint: IStreamServerEndpoint = serverFromString(
+                Adopting(reactor) if self.kind == "systemd" else reactor, self.description
+            )
         except Exception as error:  # whatever a plugin raises about what was written
             reason = f"{type(error).__name__}: {error}" if isinstance(error, LookupError | RuntimeError) else error
             raise ValueError(

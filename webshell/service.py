@@ -224,8 +224,8 @@ class ShellService(Service):
 
     async def _stop(self) -> None:
         ports, self._ports = self._ports, []
-        for port in ports:
-            await maybeDeferred(port.stopListening)
+        for port in ports:  # of a unix socket it fails if somebody has removed the file
+            await maybeDeferred(port.stopListening).addErrback(_logged)
         await self.shell.stop()
 
     def _refuse_strangers(self) -> None:

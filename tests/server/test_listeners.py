@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import socket
 import ssl
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from server.daemons import FOREGROUND, LOOPBACK, MODULE, TWISTD, ask, environment, run, until
+from server.daemons import LOOPBACK, MODULE, TWISTD, alive, ask, environment, run, until
 from wire import PATIENCE, Server, WireClient
 
 from webshell.web.tokens import new_token
@@ -72,6 +70,16 @@ def test_a_unix_socket_whose_daemon_was_killed_does_not_stop_the_next(tmp_path: 
         assert ask(tmp_path / "w.sock").status == 200
         server.stop(9)
     assert (tmp_path / "w.sock").exists()
+
+
+def test_a_unix_socket_that_somebody_removes_keeps_no_child(tmp_path: Path) -> None:
+    with Server(tmp_path, "--listen", "unix:w.sock:mode=600") as server, server.open() as client:
+        client.send({"type": "start", "id": 2, "runner": "sh", "line": "echo $$; exec sleep 1000"})
+        child = int(client.until(lambda output: b"\n" in output))
+        (tmp_path / "w.sock").unlink()
+        assert server.stop() == 0
+        assert client.gone() == 1001
+        assert not alive(child)
 
 
 def test_before_a_unix_socket_one_is_told_what_to_append(tmp_path: Path) -> None:
@@ -142,7 +150,7 @@ def test_an_ssl_listener_of_ones_own(tmp_path: Path) -> None:
             pass
 
 
-# --- behind haproxy, and under systemd
+# --- behind haproxy
 
 
 def test_haproxy(tmp_path: Path) -> None:
@@ -171,48 +179,6 @@ def test_haproxy(tmp_path: Path) -> None:
             raw.settimeout(PATIENCE)
             raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: shell.example.org\r\n\r\n")
             assert raw.recv(100) == b""
-
-
-SPAWN = """
-import os, sys
-os.environ["LISTEN_PID"] = str(os.getpid())
-os.dup2(int(sys.argv[1]), 3)
-os.set_inheritable(3, True)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-
-
-@pytest.mark.parametrize("command", [MODULE, FOREGROUND], ids=["module", "twistd"])
-@pytest.mark.parametrize(("family", "which"), [("INET", "index=0"), ("UNIX", "name=webshell")])
-def test_systemd_hands_a_socket_over(command: tuple[str, ...], family: str, which: str, tmp_path: Path) -> None:
-    token = with_token(tmp_path)
-    where: tuple[str, int] | Path = tmp_path / "s.sock"
-    listening = socket.socket(getattr(socket, "AF_" + family))
-    listening.bind(str(where) if family == "UNIX" else ("127.0.0.1", 0))
-    listening.listen()
-    if family == "INET":
-        where = listening.getsockname()
-    os.set_inheritable(listening.fileno(), True)
-    program = [sys.executable, "-c", SPAWN, str(listening.fileno()), *command]
-    arguments = ["--listen", f"systemd:domain={family}:{which}", "--token-file", "webshell.token"]
-    more = {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "webshell"}
-    process = subprocess.Popen(
-        [*program, *arguments],
-        cwd=tmp_path,
-        env=environment(tmp_path, **more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        pass_fds=[listening.fileno()],
-    )
-    assert process.stdout is not None
-    with process.stdout, listening:
-        said = "".join(process.stdout.readline() for _ in range(3))
-        host = f"127.0.0.1:{where[1]}" if isinstance(where, tuple) else "localhost"
-        assert (f"http://{host}/" if family == "INET" else "systemd:domain=UNIX:name=webshell") in said
-        assert ask(where, "/whoami", host=host, headers={"Authorization": f"Bearer {token}"}).status == 200
-        process.terminate()
-    assert process.wait(PATIENCE) == 0
 
 
 def test_ipv6(tmp_path: Path) -> None:

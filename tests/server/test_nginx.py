@@ -12,13 +12,13 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import dedent
 from urllib.parse import urljoin
 
 import pytest
 from exec.asking import Api, Line
 from needs import need
 from server.daemons import Answer, ask, until
+from server.examples import documented
 from wire import PATIENCE, Refused, Server, WireClient
 
 from webshell.certificate import ensure_certificate
@@ -26,7 +26,7 @@ from webshell.execnet import Group
 from webshell.web.tokens import new_token
 from webshell.web.websocket import PING_SECONDS
 
-OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.rst").read_text("utf-8")
+OPERATIONS = "docs/operations.rst"
 NGINX_BYTES = 1 << 20
 """What it takes as a body, unless it is told otherwise."""
 
@@ -47,13 +47,6 @@ http {{
 {site}
 }}
 """
-
-
-def documented(beginning: str) -> str:
-    """The literal block of the documentation whose first line begins like this."""
-    found = re.search(rf"^    {re.escape(beginning)}.*\n(?:    .*\n|\n)*", OPERATIONS, re.MULTILINE)
-    assert found, beginning
-    return dedent(found[0])
 
 
 @dataclass
@@ -98,7 +91,9 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     (home / "token").chmod(0o600)
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    command = documented("twistd webshell --listen").replace("https://shell.example.org", f"https://localhost:{port}")
+    command = documented(OPERATIONS, "twistd webshell --listen").replace(
+        "https://shell.example.org", f"https://localhost:{port}"
+    )
     options = shlex.split(command)[2:]
     assert options[:2] == ["--listen", "unix:/run/webshell/webshell.sock:mode=660"]
     upstream, listen = "http://127.0.0.1:{}/", "tcp:0:interface=127.0.0.1"
@@ -108,7 +103,7 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         options[options.index("--proxy") + 1] = "127.0.0.1"
     with Server(home, *options[2:], "--token-file", "token", listen=listen) as server:
         upstream = upstream.format(server.url.rpartition(":")[2].strip("/"))
-        site = documented("# nginx, inside of http { }")
+        site = documented(OPERATIONS, "# nginx, inside of http { }")
         for printed, here in [
             ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
             ("shell.example.org;", "localhost;"),
@@ -238,7 +233,7 @@ def test_logs_hold_no_token(front: Front) -> None:
 
 
 def test_nothing_idle_is_cut() -> None:
-    site = documented("# nginx, inside of http { }")
+    site = documented(OPERATIONS, "# nginx, inside of http { }")
     assert "timeout" not in site
     assert PING_SECONDS < 60  # nginx's own proxy_read_timeout and proxy_send_timeout
     assert "client_max_body_size" not in site  # bodies are small, and sockets have none
