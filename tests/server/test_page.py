@@ -246,7 +246,7 @@ def test_other_pages_may_frame_it_if_they_are_named(tmp_path: Path) -> None:
 
 
 def test_nothing_in_the_page_is_inline_and_all_is_relative() -> None:
-    for name in ("index.html", "login-token.html", "login-password.html"):
+    for name in ("index.html", "login-token.html", "login-password.html", "login-link.html"):
         text = (FOLDER / name).read_text("utf-8")
         assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>", text), name
         assert not re.search(r"\son\w+=", text), name

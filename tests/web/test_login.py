@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import pytest
 from twisted.cred.checkers import ANONYMOUS, FilePasswordDB, InMemoryUsernamePasswordDatabaseDontUse
@@ -197,6 +199,65 @@ def test_links_that_do_not_count(world: World) -> None:
     assert world.ask(f"/api?token={TOKEN}", method="HEAD").status == 401
     assert world.ask(f"/?token={TOKEN}", *HTML, "Sec-Fetch-Mode: cors", "Sec-Fetch-Site: same-origin").status == 401
     assert world.reached == []
+
+
+STALE = "stale-and-secret-1234567890"
+
+
+@pytest.mark.parametrize(
+    ("mount", "path", "top", "query"),
+    [
+        ("", "/", "/", ""),
+        ("", "/api", "/", ""),
+        ("", "/?s=a-b_1&", "/", "?s=a-b_1"),
+        ("", "/?s=%22%3E%3Cscript%3E&", "/", ""),
+        ("", "/s/abc", "/", "?s=abc"),
+        ("", "/s/abc/files", "/", ""),
+        ("", "/exec/abc.12", "/", "?s=abc&p=12"),
+        ("shell", "/shell/", "/shell/", ""),
+        ("shell", "/shell/s/abc", "/shell/", "?s=abc"),
+        ("shell", "/shell", "/shell/", ""),
+        ("x:y", "/x%3Ay", "/x%3Ay/", ""),
+        ("a b", "/a%20b", "/a%20b/", ""),
+    ],
+)
+def test_a_link_that_is_no_longer_valid_says_how_to_get_another(mount: str, path: str, top: str, query: str) -> None:
+    world = World(mount=mount)
+    link = f"{path}{'' if '?' in path else '?'}token={STALE}"
+    answer = world.ask(link, *HTML, "Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+    assert (answer.status, answer.all("set-cookie")) == (403, [])
+    assert answer.get("content-type") == "text/html; charset=utf-8"
+    page = answer.body.decode()
+    assert "This link is no longer valid." in page
+    assert "ask who sent you this one for a new one" in page
+    assert "{{" not in page
+    assert STALE not in page + repr(answer.headers)
+    linked = [urljoin(f"http://localhost:8080{link}", unescape(name)) for name in re.findall(r'href="([^"]*)"', page)]
+    wanted = ["favicon.svg", "css/login.css", f"login{query}"]
+    assert linked == [f"http://localhost:8080{top}{name}" for name in wanted]
+    assert [world.ask(name.removeprefix("http://localhost:8080"), *HTML).status for name in linked] == [200] * 3
+    assert world.gate.refused[403] == 1
+
+
+def test_the_page_of_such_a_link_has_the_headers_of_the_login_page(world: World) -> None:
+    def headers(answer: Answer) -> dict[str, str]:
+        ours = {name: value for name, value in answer.headers if name not in ("date", "content-length")}
+        return {**ours, "content-security-policy": re.sub("nonce-[^']*", "", ours["content-security-policy"])}
+
+    stale = world.ask(f"/?token={STALE}", *HTML)
+    # it has no form, so it need not say where it comes from
+    assert headers(stale) == {**headers(world.ask("/login", *HTML)), "referrer-policy": "no-referrer"}
+
+
+def test_programs_get_a_line_of_text_and_do_not_learn_whether_a_link_is_valid(world: World) -> None:
+    answers = [world.ask(f"/?token={token}", "Accept: */*") for token in (STALE, TOKEN)]
+    for answer in answers:
+        assert (answer.status, answer.get("content-type")) == (401, "text/plain; charset=utf-8")
+        assert answer.body == b"log in first, or send the token in an Authorization header\n"
+
+
+def test_wrong_links_count_as_tries(world: World) -> None:
+    assert [world.ask("/?token=wrong", *HTML).status for _ in range(11)] == [403] * 10 + [429]
 
 
 def test_foreign_frames_cannot_use_up_the_tries(world: World) -> None:

@@ -36,6 +36,7 @@ from webshell.web.answers import (
 from webshell.web.credentials import Credentials
 from webshell.web.destination import destination
 from webshell.web.hosts import Rules, Visit
+from webshell.web.link import by_link, last_step, take_token
 from webshell.web.secure import secure_headers
 from webshell.web.tokens import OPERATOR
 
@@ -192,18 +193,18 @@ class Gate:
 
     async def _admit(self, request: Request) -> IResource:
         policy, steps = self._policy, tuple(request.postpath or ())
-        token = _take_token(request) if policy.credentials is not None else None
+        token = take_token(request) if policy.credentials is not None else None
         secure_headers(request)
         visit = policy.rules.visit(request)
         _check_form(visit)
         if token is not None and policy.credentials is not None and visit.navigation:
-            grant = _by_link(policy.credentials, token, visit)
+            grant = by_link(policy.credentials, token, visit)
             cookie = policy.credentials.set_cookie(grant, visit)
-            return SeeOther(*_last_step(request), query=_query(request), cookies=(cookie,))
+            return SeeOther(*last_step(request), query=_query(request), cookies=(cookie,))
         if not steps:
             if request.method not in READ:
                 raise NotFound("there is nothing here; the path needs a slash at its end")
-            return SeeOther(*_last_step(request), query=_query(request))
+            return SeeOther(*last_step(request), query=_query(request))
         public = request.method in self._public.get(steps, ()) and not visit.upgrade
         if public and visit.unproven:
             raise Refused("this needs an Origin header")
@@ -237,15 +238,6 @@ def _challenge(policy: Policy, visit: Visit) -> Mapping[str, str]:
     browser = visit.request.requestHeaders.hasHeader(b"sec-fetch-mode")
     challenges = [text for text in policy.challenges if not (browser and text.startswith("Basic"))]
     return {"WWW-Authenticate": "\n".join(challenges)} if challenges else {}
-
-
-def _by_link(credentials: Credentials, token: bytes, visit: Visit) -> Grant:
-    if visit.request.requestHeaders.getRawHeaders(b"sec-fetch-dest", [b"document"]) != [b"document"]:
-        raise Refused("this cannot be opened in a frame")  # a foreign page could use up everybody's tries
-    try:
-        return credentials.by_token(token, visit.arrival.client)
-    except Unauthenticated:
-        raise Refused("this link is not valid, or not any more") from None
 
 
 def _check_form(visit: Visit) -> None:
@@ -283,23 +275,5 @@ def _check_handshake(request: Request) -> None:
         raise Malformed("a WebSocket handshake has one Sec-WebSocket-Key of 16 bytes")
 
 
-def _take_token(request: Request) -> bytes | None:
-    """Return the token of the query, and remove it from wherever a log could find it."""
-    path, mark, query = request.uri.partition(b"?")
-    parts = re.split(b"[&;]", query) if mark else []
-    kept = [part for part in parts if unquote_to_bytes(part.partition(b"=")[0]) != b"token"]
-    request.uri = path + (b"?" + b"&".join(kept) if kept else b"")
-    headers = request.requestHeaders
-    headers.setRawHeaders(b"referer", [v for v in headers.getRawHeaders(b"referer", []) if b"token" not in v.lower()])
-    tokens = request.args.pop(b"token", [])
-    return tokens[0] if len(tokens) == 1 else None
-
-
 def _query(request: Request) -> bytes:
     return request.uri.partition(b"?")[2]
-
-
-def _last_step(request: Request) -> tuple[bytes, ...]:
-    """Return the steps that lead from the directory of *request* to itself, or into it if it lacks its slash."""
-    last = unquote_to_bytes(request.path.rpartition(b"/")[2])
-    return (last,) if request.postpath else (last, b"")

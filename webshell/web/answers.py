@@ -40,6 +40,15 @@ class Refused(WebshellError):
         super().__init__(text)
         self.headers: Mapping[str, str] = headers or {}
 
+    def html(self, request: Request) -> str:
+        """The page for a person."""
+        title = escape(HTTPStatus(self.status).phrase)
+        return (
+            f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+            '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
+            f"<h1>{title}</h1><p>{escape(str(self))}</p></html>\n"
+        )
+
 
 class Malformed(Refused):
     """No proper request: a header is missing, doubled or of no known form."""
@@ -141,12 +150,7 @@ class RefusalPage(Resource):
             request.channel.persistent = 0
         if wants_html(request):
             headers.setRawHeaders(b"content-type", [b"text/html; charset=utf-8"])
-            title = escape(HTTPStatus(refused.status).phrase)
-            body = (
-                f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-                '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
-                f"<h1>{title}</h1><p>{escape(str(refused))}</p></html>\n"
-            )
+            body = refused.html(request)
         elif wants_json(request):
             headers.setRawHeaders(b"content-type", [b"application/json"])
             body = json.dumps({"error": refused.code, "message": str(refused)}) + "\n"
