@@ -30,7 +30,7 @@ from webshell.web.access import Authorize, Gate, Policy, embedded_policy, login_
 from webshell.web.credentials import Credentials, Passwords, Throttle
 from webshell.web.exec.routes import input_limit
 from webshell.web.files.places import files_limit
-from webshell.web.hosts import Rules
+from webshell.web.hosts import Rules, check_ancestors
 from webshell.web.limits import LimitedSite
 from webshell.web.page import static_folder
 from webshell.web.tokens import Keyring, new_token, token_from_file
@@ -118,9 +118,10 @@ def shell_resource(reactor: Any, config: Config, authorize: Authorize | None = N
 def policy(reactor: Any, config: Config, authorize: Authorize | None = None) -> Policy:
     """Who may come in, as *config* says it, or *authorize*.
 
-    :raises StartError: a host, origin, checker or token file is wrong.
+    :raises StartError: a host, origin, frame ancestor, checker or token file is wrong.
     """
     try:
+        check_ancestors(config.frame_ancestors)
         rules = Rules(config.hosts, config.origins, config.proxies)
         if authorize is not None:
             return embedded_policy(rules, authorize)
@@ -142,9 +143,8 @@ def _checker(text: str) -> ICredentialsChecker:
         raise StartError(f"--auth {kind}: there is no such checker; --help-auth lists them") from None
     except (InvalidAuthArgumentString, TypeError, ValueError) as error:
         raise StartError(f"--auth {kind}: {error}; see --help-auth-type {kind}") from None
-    if isinstance(
-        checker, InMemoryUsernamePasswordDatabaseDontUse
-    ):  # its factory keeps text, and it is asked for bytes
+    if isinstance(checker, InMemoryUsernamePasswordDatabaseDontUse):
+        # its factory keeps text, and it is asked for bytes
         checker.users = {os.fsencode(name): os.fsencode(password) for name, password in checker.users.items()}
     if IUsernamePassword not in checker.credentialInterfaces:
         raise StartError(f"--auth {kind}: this checker does not take a name and a password")

@@ -68,7 +68,7 @@ class Options(usage.Options, AuthOptionMixin):
         self["proxies"].append(address)
 
     def opt_frame_ancestor(self, origin: str) -> None:
-        """Let pages of this origin show ours in a frame. Several times."""
+        """Let pages of this origin, for example https://shell.example.org, show ours in a frame. Several times."""
         self["frame_ancestors"].append(origin)
 
     def opt_auth(self, description: str) -> None:

@@ -104,17 +104,25 @@ REFUSED = [
     (("--auth", "anonymous"), "--auth anonymous: this checker does not take a name and a password"),
     (("--host", "http://a"), "'http://a' is no host: write name or name:port"),
     (("--origin", "a.example"), "'a.example' is no origin: write https://name"),
+    (("--frame-ancestor", "https://a.example/"), "'https://a.example/' may not be named as a frame ancestor: write "),
+    (("--frame-ancestor", "https://a.example; script-src *"), "; script-src *' may not be named as a frame ancestor"),
+    (("--config", "framed.toml"), "'a.example' may not be named as a frame ancestor: write https://name "),
     (("--proxy", "nginx"), "'nginx' is no proxy: write its IP address"),
     (("--config", "broken.toml"), "broken.toml: "),
     (("--config", "nothing.toml"), "the configuration file cannot be read"),
 ]
 
 
+def make_files(folder: Path) -> None:
+    framed = 'frame_ancestors = ["https://a.example", "a.example"]'
+    for name, content in (("open", "x" * 32), ("short", "short"), ("broken.toml", "["), ("framed.toml", framed)):
+        (folder / name).write_text(content + "\n")
+        (folder / name).chmod(0o644 if name == "open" else 0o600)
+
+
 @BOTH
 def test_what_cannot_work_is_refused_in_plain_words(command: Sequence[str], tmp_path: Path) -> None:
-    for name, content, mode in (("open", "x" * 32, 0o644), ("short", "short", 0o600), ("broken.toml", "[", 0o600)):
-        (tmp_path / name).write_text(content + "\n")
-        (tmp_path / name).chmod(mode)
+    make_files(tmp_path)
     # starting Python and Twisted takes longest: one of the service and one of the settings; all of them below
     for words, complaint in [REFUSED[0], REFUSED[-1]]:
         done = run(tmp_path, *command, *words)
@@ -131,9 +139,7 @@ def test_what_cannot_work_is_named(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LISTEN_FDS", raising=False)
-    for name, content, mode in (("open", "x" * 32, 0o644), ("short", "short", 0o600), ("broken.toml", "[", 0o600)):
-        (tmp_path / name).write_text(content + "\n")
-        (tmp_path / name).chmod(mode)
+    make_files(tmp_path)
     with pytest.raises(SystemExit) as end:
         makeService(options(*words))
     assert complaint in str(end.value)

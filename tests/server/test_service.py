@@ -17,7 +17,9 @@ from twisted.internet.task import Clock
 from wire import PATIENCE, Refused, Server, WireClient
 
 from webshell.config import Config
+from webshell.grant import Grant
 from webshell.service import StartError, shell_resource
+from webshell.web.access import Authorize
 
 BOTH = pytest.mark.parametrize("command", [MODULE, FOREGROUND], ids=["module", "twistd"])
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda n: n.name)
@@ -116,6 +118,13 @@ class Reactor(Clock):
 def test_a_resource_that_nobody_could_log_in_to_is_refused() -> None:
     with pytest.raises(StartError, match="who may come in"):
         shell_resource(Reactor(), Config())
+
+
+@pytest.mark.parametrize("authorize", [None, lambda request: Grant("alice")])
+def test_frame_ancestors_are_checked_for_a_site_that_exists_too(authorize: Authorize | None) -> None:
+    config = Config(no_auth=True, frame_ancestors=("https://a.example", "https://b.example/;"))
+    with pytest.raises(StartError, match=r"'https://b\.example/;' may not be named as a frame ancestor"):
+        shell_resource(Reactor(), config, authorize)
 
 
 def test_a_page_whose_files_are_missing_is_refused_in_plain_words(

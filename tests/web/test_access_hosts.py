@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from twisted.web.server import Request
+from twisted.web.test.requesthelper import DummyChannel
 from web.web_wire import BEARER, World
 
 from webshell.web.answers import Malformed, Refused, UnknownHost
-from webshell.web.hosts import Arrival, BadRule, Rules, neighbourhood
+from webshell.web.hosts import Arrival, BadRule, Rules, check_ancestors, neighbourhood
+from webshell.web.secure import secure_headers
 
 PLAIN = Arrival(False, "127.0.0.1", 8080, "127.0.0.1")
 
@@ -114,6 +119,103 @@ def test_the_default_port_is_left_out() -> None:
 def test_rules_that_could_not_work_are_refused_at_once(wrong: dict[str, list[str]]) -> None:
     with pytest.raises(BadRule):
         Rules(**wrong)
+
+
+# --- who may show our page in a frame: this goes into a header as it is
+
+ANCESTORS = [
+    "https://a.example",
+    "http://localhost",
+    "http://localhost:3000",
+    "https://127.0.0.1:8443",
+    "https://xn--bcher-kva.example:65535",
+    "https://a_b.c-d.example",
+]
+
+
+def test_origins_may_be_frame_ancestors() -> None:
+    check_ancestors([])
+    check_ancestors(ANCESTORS)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "",
+        " ",
+        "*",
+        "null",
+        "'self'",
+        "'none'",
+        "https:",
+        "https://",
+        "data:",
+        "file:///",
+        "a.example",
+        "//a.example",
+        "ws://a.example",
+        "javascript://a.example",
+        "https://a.example/",
+        "https://a.example/path",
+        "https://a.example?x",
+        "https://a.example#x",
+        "https://user@a.example",
+        "https://*.example",
+        "https://a.example:*",
+        "https://a.example:",
+        "https://a.example:0",
+        "https://a.example:65536",
+        "https://a.example:443",
+        "http://a.example:80",
+        "https://a.example:8\u0664",
+        "https://A.example",
+        "HTTPS://a.example",
+        "https://bücher.example",
+        "https://a\u2024example",
+        "https://[::1]:8080",
+        " https://a.example",
+        "https://a.example ",
+        "https://a.example\n",
+        "https://a.example\r\nX-Evil: 1",
+        "https://a.example https://b.example",
+        "https://a.example,https://b.example",
+        "https://a.example; script-src *",
+        "https://a.example;",
+        "https://a.example\0",
+        "https://" + "a" * 1000,
+    ],
+)
+def test_what_is_no_origin_is_refused_as_a_frame_ancestor_in_plain_words(origin: str) -> None:
+    for origins in ([origin], [*ANCESTORS, origin], [origin, *ANCESTORS]):
+        with pytest.raises(BadRule) as error:
+            check_ancestors(origins)
+        assert str(error.value).startswith(f"{origin!r} may not be named as a frame ancestor: write https://name ")
+
+
+PLACES = st.tuples(st.sampled_from(ANCESTORS), st.integers(0, 40))
+
+
+@given(PLACES, st.text("; ,'\"*/\\?#@%&=+()[]{}<>|^`~!$\t\r\n\0\x7fAZäß\u0660\u2028\ud800", min_size=1, max_size=3))
+def test_no_character_of_another_kind_gets_in_anywhere(place: tuple[str, int], odd: str) -> None:
+    origin, at = place
+    with pytest.raises(BadRule):
+        check_ancestors([origin[:at] + odd + origin[at:]])
+
+
+@given(st.text() | st.from_regex(r"https?://[a-z0-9._:-]{1,20}", fullmatch=True))
+def test_what_gets_in_is_one_word_of_the_policy(origin: str) -> None:
+    try:
+        check_ancestors([origin])
+    except BadRule:
+        return
+    assert re.fullmatch(r"https?://[a-z0-9._-]+(:[0-9]{1,5})?", origin, re.ASCII)
+    request = Request(DummyChannel(), False)
+    secure_headers(request, "nonce", [origin])
+    policy = (request.responseHeaders.getRawHeaders("content-security-policy") or [""])[0]
+    assert policy.split("; ")[:3] == ["default-src 'none'", f"frame-ancestors {origin}", "script-src 'self'"]
+
+
+# --- what anybody may send
 
 
 @given(st.lists(st.binary(max_size=40), max_size=3), st.booleans())

@@ -202,6 +202,19 @@ def neighbourhood(client: str) -> str:
     return str(IPv6Network((address, 64), strict=False)) if _literal(address) == f"[{address}]" else address
 
 
+def check_ancestors(origins: Sequence[str]) -> None:
+    """Refuse what a policy's ``frame-ancestors`` cannot name, or what would be more of the policy than a name.
+
+    :raises BadRule: the text says what is allowed.
+    """
+    for origin in origins:
+        if (_origin_host(origin) or "[").startswith("["):  # browsers do not know IPv6 addresses there
+            raise BadRule(
+                f"{origin!r} may not be named as a frame ancestor: write https://name or https://name:port, "
+                "in lower case, without the port that is usual, nothing after it; no pattern and no IPv6 address"
+            )
+
+
 def _is_host(text: str) -> bool:
     match = _HOST.fullmatch(text) if len(text) <= LONGEST_HOST else None
     return match is not None and int(match["port"] or 1) < 1 << 16
