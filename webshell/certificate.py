@@ -19,7 +19,7 @@ DAYS = 825
 
 
 def ensure_certificate(path: Path, names: Iterable[str]) -> str:
-    """Make key and certificate in the one file *path* (0600) if it is missing.
+    """Make key and certificate in the one file *path* (0600) if it is missing; its folder must be there.
 
     :param names: host names and addresses beside localhost that it shall be valid for.
     :returns: the certificate's SHA-256 fingerprint, as browsers show it.
@@ -27,7 +27,8 @@ def ensure_certificate(path: Path, names: Iterable[str]) -> str:
     :raises ValueError: there is something else in the file, it has expired, or others can read it.
     """
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.parent.is_dir():  # most likely mistyped: a key in a new place would not be looked for there
+            raise FileNotFoundError(f"there is no folder {path.parent}")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(_make(names))

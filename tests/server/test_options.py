@@ -98,6 +98,7 @@ REFUSED = [
     (("--token-file", "open"), "the token file open can be read by others: chmod 600 open"),
     (("--token-file", "short"), "a token must be 16 to 1024 printable ASCII characters"),
     (("--self-signed", "short"), "cannot be used: "),
+    (("--self-signed", "nowhere/w.pem"), "nowhere/w.pem cannot be used: there is no folder "),
     (("--auth", "palm:x"), "--auth palm: there is no such checker; --help-auth lists them"),
     (("--auth", "memory:a:b", "--auth", "memory:secret"), "--auth memory: argstring must be in format U:P"),
     (("--auth", "file"), "--auth file: 'file' requires a filename"),
