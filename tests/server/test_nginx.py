@@ -51,7 +51,7 @@ http {{
 
 @dataclass
 class Front:
-    """nginx before a daemon.
+    """A proxy before a daemon.
 
     :ivar url: of the page, as its users see it.
     """
@@ -141,7 +141,7 @@ def test_the_page_and_all_that_it_names(front: Front) -> None:
     headers = {"Cookie": cookie.partition(";")[0], "Accept": "text/html"}
     page = front.ask(headers=headers)
     assert page.status == 200
-    assert front.ask("/tools/shell").headers["location"] == front.url
+    assert urljoin(front.url, front.ask("/tools/shell").headers["location"]) == front.url
     named = re.findall(r'(?:src|href)="([^"]+)"', page.body.decode())
     assert any(name.endswith(".js") for name in named)
     assert any(name.endswith(".css") for name in named)
@@ -199,7 +199,7 @@ def test_a_socket_of_another_page_is_refused(front: Front) -> None:
     assert refused.value.status == 401
 
 
-def test_the_address_that_nginx_tells_counts_and_not_what_the_client_adds(front: Front) -> None:
+def test_the_address_that_the_proxy_tells_counts_and_not_what_the_client_adds(front: Front) -> None:
     wrong = {"Authorization": "Bearer wrong"}
     statuses = [front.ask("whoami", address="127.0.0.2", headers=wrong).status for _ in range(11)]
     assert statuses == [401] * 10 + [429]
@@ -228,8 +228,8 @@ def test_without_proxy_nobody_is_believed(tmp_path: Path) -> None:
 def test_logs_hold_no_token(front: Front) -> None:
     front.login()
     until(lambda: '"GET /tools/shell/" 303' in (front.home / "access.log").read_text())
-    for log in ("access.log", "error.log", "server.log"):
-        assert front.token not in (front.home / log).read_text(), log
+    for log in front.home.glob("*.log"):
+        assert front.token not in log.read_text(), log
 
 
 def test_nothing_idle_is_cut() -> None:
@@ -256,7 +256,6 @@ def test_processes_by_requests_and_over_a_websocket(front: Front) -> None:
     for off in range(0, 4 << 20, NGINX_BYTES):
         answer = api.feed(counting, bytes(NGINX_BYTES), off)
         assert (answer.status, answer.headers.get("x-in-off")) == (204, str(off + NGINX_BYTES))
-    assert api.feed(counting, bytes(NGINX_BYTES + 1)).status == 413
     assert api.feed(counting, b"", eof=True).status == 204
     assert api.read_until(counting) == b"%d\n" % (4 << 20)
     there = f"{front.url}exec/{name}"
@@ -264,6 +263,11 @@ def test_processes_by_requests_and_over_a_websocket(front: Front) -> None:
     assert urljoin(there, answer.headers["location"]) == f"{front.url}s/{name.partition('.')[0]}#1"
     answer = api.ask("POST", "popen", b'{"argv": ["true"]}')
     assert urljoin(front.url + "popen", answer.headers["location"]) == f"{front.url}exec/{answer.body.decode().strip()}"
+
+
+def test_a_larger_body_is_refused_by_nginx(front: Front) -> None:
+    api = Api(front.url, front.token, str(front.home / "site.pem"))
+    assert api.feed(api.popen("cat"), bytes(NGINX_BYTES + 1)).status == 413
 
 
 @pytest.mark.parametrize("scheme", ["https", "wss"])
@@ -283,5 +287,5 @@ def test_gateways_of_execnet(front: Front, scheme: str) -> None:
     channel.send(None)
     channel.waitclose(PATIENCE)
     group.terminate(PATIENCE)
-    with pytest.raises(OSError, match=r"there is no webshell at this address|the proxy does not reach"):
+    with pytest.raises(OSError, match=r"no webshell at this address|the proxy does not reach|or what is before it"):
         Group().makegateway(place.replace("/tools/shell", "/tools/other") + f"//ca_file={front.home}/site.pem")
