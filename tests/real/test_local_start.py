@@ -268,6 +268,18 @@ def test_the_direct_way_is_taken_only_where_all_of_it_works(name: str, monkeypat
     assert start.by_posix_spawn() is None
 
 
+@pytest.mark.parametrize("name", ["openpty", "listdir"], ids=["no /dev/pts", "no /proc"])
+def test_a_container_that_lacks_something_is_no_reason_not_to_start(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, name, missing)
+    assert start.by_posix_spawn() is None
+    if name == "openpty":
+        assert fastest() is by_python
+
+
+def missing(*_: object) -> list[str]:
+    raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+
 def refused(*_: object) -> int:
     raise PermissionError(errno.EPERM, "as a sandbox says it")
 

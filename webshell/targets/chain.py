@@ -66,7 +66,10 @@ def _here() -> str:
 
 def _works(setsid: str, env: str, patience: float) -> bool:
     """Try it: busybox's, toybox's and old tools lack one option or another."""
-    master, slave = os.openpty()
+    try:
+        master, slave = os.openpty()
+    except OSError:
+        return False
     try:
         trial = [setsid, "--ctty", "--", env, "-C", "/", "--", env]
         result = run(trial, stdin=slave, stdout=DEVNULL, stderr=DEVNULL, timeout=patience, check=False)

@@ -54,10 +54,9 @@ def by_chain(chain: Chain) -> Start:
 def by_posix_spawn() -> Start | None:
     """At once, where the system can do that."""
     try:
-        spawner = Spawner()
-    except OSError:
+        spawner, inherited = Spawner(), _inherited()
+    except OSError:  # or nobody says what children would inherit: there is no /proc
         return None
-    inherited = _inherited()
 
     def start(reactor: IReactor, watch: ProcessProtocol, launch: Launch, descriptors: Mapping[int, int]) -> None:
         _Spawned(reactor, watch, lambda: _spawn_anything(spawner, launch, descriptors, inherited))
@@ -104,7 +103,10 @@ def _spawn(spawner: Spawner, launch: Launch, descriptors: Mapping[int, int], inh
 
 def _works(spawner: Spawner) -> bool:
     """Try it, in a terminal: what is there is there for all children."""
-    master, slave = os.openpty()
+    try:
+        master, slave = os.openpty()
+    except OSError:
+        return False  # no /dev/pts: what needs no terminal can be started all the same
     try:
         launch = Launch("/bin/sh", ("sh", "-c", ": </dev/tty"), "", "/", {}, terminal=True)
         pid = _spawn(spawner, launch, dict.fromkeys(range(3), slave), ())
