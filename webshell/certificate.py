@@ -29,9 +29,10 @@ def ensure_certificate(path: Path, names: Iterable[str]) -> str:
     if not path.exists():
         if not path.parent.is_dir():  # most likely mistyped: a key in a new place would not be looked for there
             raise FileNotFoundError(f"there is no folder {path.parent}")
+        content = _make(names)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(_make(names))
+            file.write(content)
     if path.stat().st_mode & 0o077:
         raise ValueError(f"others can read its key: chmod 600 {path}")
     certificate = x509.load_pem_x509_certificate(path.read_bytes())

@@ -6,7 +6,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from twisted.application.service import IService
@@ -116,11 +117,14 @@ def make_service(options: Options, *, daemon: bool, announce: Callable[[str], No
     """The service; with *daemon*, what it has to announce is announced at once."""
     from twisted.internet import reactor  # importing it installs it
 
-    try:
-        service = ShellService(reactor, options.configuration(), announce=announce, daemon=daemon)
-    except StartError as error:
-        raise usage.UsageError(str(error)) from None
-    reactor.callWhenRunning(_handle_signals, reactor, service)
+    configuration = options.configuration()
+    with _signals_wait():  # while files are made; from then on there is something to tidy up: a socket, a pid file
+        try:
+            service = ShellService(reactor, configuration, announce=announce, daemon=daemon)
+        except StartError as error:
+            raise usage.UsageError(str(error)) from None
+        _handle_signals(reactor, service)
+    reactor.callWhenRunning(_handle_signals, reactor, service)  # again: the reactor has put its own in their place
     reactor.callWhenRunning(adopt)  # not before twistd has become a daemon: a fork does not inherit it
     lean_poll(reactor)
     reactor.callWhenRunning(gc.freeze)  # what is there now stays: looking through it takes 15 ms, at times in an echo
@@ -151,8 +155,24 @@ _NAMES = frozenset({"_poller", "_selectables"})
 """What :func:`lean_poll` needs of a reactor and is not public."""
 
 
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Let what stops us wait meanwhile, so that nothing is left half made."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _handle_signals(reactor: Any, service: ShellService) -> None:
-    """The first TERM, INT or HUP stops in order, with exit code 0; the next gives children no more time."""
+    """The first TERM, INT or HUP stops in order, with exit code 0; the next gives children no more time.
+
+    What comes before the reactor runs is the first thing that it does.
+    """
 
     def handle(number: int, frame: object) -> None:
         reactor.callFromThread(stop)
@@ -163,6 +183,6 @@ def _handle_signals(reactor: Any, service: ShellService) -> None:
         else:
             service.hasten()
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in STOPPING:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, handle)

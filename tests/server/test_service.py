@@ -68,6 +68,44 @@ def test_a_signal_stops_it_in_order(command: Sequence[str], number: int, tmp_pat
         assert "Unhandled" not in log
 
 
+EARLY = """
+import os, signal, sys
+import webshell.certificate, webshell.service
+
+def told(function):
+    return lambda *given: (os.kill(os.getpid(), signal.{signal}), function(*given))[1]
+
+{moment} = told({moment})
+"""
+MOMENTS = ("os.fsync", "webshell.certificate.os.fdopen", "webshell.service.ShellService._up")
+"""Of a start, before its reactor runs: the token's draft is written, the certificate's file is there, it listens."""
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT", "SIGHUP"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_signal_while_it_starts_leaves_nothing_behind(moment: str, number: str, tmp_path: Path) -> None:
+    program = EARLY.format(signal=number, moment=moment) + "from webshell.__main__ import main\nsys.exit(main())"
+    done = run(tmp_path, MODULE[0], "-c", program, "--listen", "unix:w.sock", *KEPT)
+    assert (done.returncode, left(tmp_path)) == (0, ["w.pem", "w.token"]), done.stdout
+    assert "Traceback" not in done.stdout
+    assert "PRIVATE KEY" in (tmp_path / "w.pem").read_text()
+
+
+def test_a_signal_while_twistd_starts_leaves_no_pid_file_either(tmp_path: Path) -> None:
+    program = EARLY.format(signal="SIGTERM", moment=MOMENTS[-1]) + "from twisted.scripts.twistd import run\nrun()"
+    twistd = ("-n", "--pidfile=w.pid", "--logfile=w.log", "webshell")
+    done = run(tmp_path, MODULE[0], "-c", program, *twistd, "--listen", "unix:w.sock", *KEPT)
+    assert (done.returncode, left(tmp_path)) == (0, ["w.log", "w.pem", "w.token"]), done.stdout
+    assert "Traceback" not in (tmp_path / "w.log").read_text()
+
+
+KEPT = ("--token-file", "w.token", "--self-signed", "w.pem")
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
 @BOTH
 def test_a_second_signal_leaves_children_no_more_time(command: Sequence[str], tmp_path: Path) -> None:
     (tmp_path / "slow.toml").write_text("[limits]\ngrace = 1000\n")
