@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from benchmarks.websocket import BINARY, PATIENCE, TEXT, Closed, WebSocket, frame
 
-ACKNOWLEDGED_BYTES = 48 << 10
-"""Of output between two acknowledgements: a page does it every 32 to 64 kB."""
+ACKNOWLEDGED_BYTES = 96 << 10
+"""Of output between two acknowledgements: as the page (``credit.js``)."""
 TAIL_BYTES = 2 << 20
 """At the end of an expected output: from there on it is looked at, before that only counted."""
 SEEN_BYTES = 4096

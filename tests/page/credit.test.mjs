@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Credit } from "../../static/js/credit.js";
 
 const WINDOW = 256 << 10;
-const STEP = 64 << 10;
+const STEP = 96 << 10;
 
 function world(record = { offset: 0, end: 0 }, window = WINDOW) {
   const told = [];

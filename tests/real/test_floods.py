@@ -196,6 +196,32 @@ def test_precedence_knows_who_has_something_to_read(epoll: bool, monkeypatch: py
     assert os.listdir("/proc/self/fd") == before
 
 
+def test_it_can_be_waited_for_a_flood_and_for_everybody_who_goes_first() -> None:
+    before = os.listdir("/proc/self/fd")
+    precedence = Precedence()
+    with pipe() as (flood, program), pipe() as (reader, writer):
+        assert not precedence.wait(flood)
+        precedence.add(reader)
+        assert not precedence.wait(flood)
+        os.write(writer, b"a key")
+        assert precedence.wait(flood)
+        precedence.discard(reader)
+        assert not precedence.wait(flood)
+        os.write(program, b"output")
+        assert precedence.wait(flood)
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_without_epoll_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(select, "epoll")  # as on macOS
+    precedence = Precedence()
+    with pipe() as (flood, program), pipe() as (reader, _):
+        os.write(program, b"output")
+        assert precedence.wait(flood)
+        precedence.add(reader)
+        assert not precedence.wait(flood)
+
+
 def test_a_descriptor_that_is_closed_already_can_be_discarded() -> None:
     precedence = Precedence()
     with pipe() as (stays, _):

@@ -111,12 +111,12 @@ def test_input_is_masked() -> None:
 
 
 def test_messages_of_the_native_dialect_are_no_output_and_output_is_acknowledged() -> None:
-    output = b"\1\0\0\0\1" + b"x" * 30_000
+    output = b"\1\0\0\0\1" + b"x" * 60_000
     port, thread, heard = served(unmasked(b'{"type": "presence"}', 1) + unmasked(output) * 2, pieces=999)
     client = Webshell(port, ["sh"])
     everything(client)
     thread.join()
-    assert client.output_bytes == 60_000
+    assert client.output_bytes == 120_000
     sent = frame(b'{"type": "ack", "process": 1, "offset": ', 1)[6:46]
     assert bytes(heard).count(sent) == 1
 
