@@ -3,7 +3,7 @@
 import { addressOf, named } from "./address.js";
 import { Client } from "./client.js";
 import { Commands } from "./commands.js";
-import { notice } from "./dialog.js";
+import { complain, notice } from "./dialog.js";
 import { early } from "./early.js";
 import { entrance } from "./enter.js";
 import { chosen, FIRST } from "./entrance.js";
@@ -11,7 +11,7 @@ import { Files } from "./files.js";
 import { KeyRow } from "./keyrow.js";
 import { BROWSER, PAGE, recall, remember } from "./memory.js";
 import { Presence } from "./presence.js";
-import { complain, Scroll } from "./scroll.js";
+import { Scroll } from "./scroll.js";
 import { settings } from "./settings.js";
 import { Socket } from "./socket.js";
 import { Stages } from "./stage.js";

@@ -1,9 +1,8 @@
 /** What can be done from the menu and by keys: search, appearance, sharing, sessions, help. */
 
 import { copyText } from "./clipboard.js";
-import { ask, element, notice } from "./dialog.js";
+import { ask, complain, element, notice } from "./dialog.js";
 import { Menu } from "./menu.js";
-import { complain } from "./scroll.js";
 import { Search } from "./search.js";
 
 /** @typedef {import("./menu.js").Item} Item */

@@ -83,3 +83,9 @@ export function notice(text, action, label = "Copy") {
   }
   setTimeout(() => shown.remove(), action ? 15000 : 6000);
 }
+
+/** @param {Error} error what did not go well, and why */
+export function complain(error) {
+  const cut = /** @type {any} */ (error).code === "disconnected";
+  notice(cut ? "Not connected: that was not done. Try again when the connection is back." : error.message);
+}

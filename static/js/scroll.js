@@ -1,7 +1,7 @@
 /** The scroll: results in order, and under them the input box with its modes, Shell and Python. */
 
 import { Block, epitaph } from "./block.js";
-import { element, notice } from "./dialog.js";
+import { complain, element } from "./dialog.js";
 import { Entry } from "./entry.js";
 import { KIND } from "./frames.js";
 import { PAGE, recall, remember } from "./memory.js";
@@ -292,10 +292,4 @@ function joined(pieces) {
     at += piece.length;
   }
   return bytes;
-}
-
-/** @param {Error} error */
-export function complain(error) {
-  const cut = /** @type {any} */ (error).code === "disconnected";
-  notice(cut ? "Not connected: that was not done. Try again when the connection is back." : error.message);
 }
