@@ -1,15 +1,14 @@
 /** The page: one client, its socket, the terminals and the scroll. Everything is joined here. */
 
-import { addressOf, named } from "./address.js";
+import { Arrival } from "./arrival.js";
 import { Client } from "./client.js";
 import { Commands } from "./commands.js";
 import { complain, notice } from "./dialog.js";
 import { early } from "./early.js";
 import { entrance } from "./enter.js";
-import { chosen, FIRST } from "./entrance.js";
 import { Files } from "./files.js";
 import { KeyRow } from "./keyrow.js";
-import { BROWSER, PAGE, recall, remember } from "./memory.js";
+import { PAGE, recall, remember } from "./memory.js";
 import { Presence } from "./presence.js";
 import { Scroll } from "./scroll.js";
 import { settings } from "./settings.js";
@@ -43,8 +42,8 @@ class App {
       this.#stages.removed(process);
     },
     presence: (event) => this.#presence.tell(event.clients),
-    closed: (reason) => this.#ended(`This session has ended: ${reason}.`),
-    lost: () => this.#ended(this.#restarted ? "The server was restarted; its sessions have ended." : "This session has ended."),
+    closed: (reason) => this.#arrival.closed(reason),
+    lost: () => this.#arrival.lost(),
     failed: (event) => this.#failed(event),
     kept: () => notice("Not connected: what you type is sent when the connection is back."),
   }, { name: entrance.name });
@@ -58,7 +57,7 @@ class App {
 
   #status = new StatusBar(byId("status"), () => this.socket.retry());
   #presence = new Presence(byId("presence"));
-  #restarted = false;
+  #arrival = new Arrival(this.client, entrance, this.terminals, (trouble) => this.#advise(trouble));
   #commands = new Commands(this);
 
   constructor() {
@@ -67,7 +66,7 @@ class App {
     byId("new-terminal").addEventListener("click", () => this.newTerminal());
     byId("keys").hidden = !matchMedia("(pointer: coarse)").matches;
     window.addEventListener("keydown", (event) => this.#commands.key(event), { capture: true });
-    window.addEventListener("hashchange", () => void this.#chooseSession());
+    window.addEventListener("hashchange", () => void this.#arrival.choose());
     visualViewport?.addEventListener("resize", () => {
       document.body.style.height = `${visualViewport?.height ?? innerHeight}px`; // above the touch keyboard
     });
@@ -88,62 +87,16 @@ class App {
 
   /** @param {boolean} restarted */
   #hello(restarted) {
-    this.#restarted = restarted;
     document.body.classList.toggle("view-only", !this.may("type"));
     byId("view-only").hidden = this.may("type");
     byId("new-terminal").hidden = !this.may("run");
     this.scroll.allow(this.may("run"));
     this.terminals.refresh();
-    if (!this.client.session && !this.#over) {
-      this.#wanted = named(location).process;
-      this.#entering = entrance.take();
-      if (!this.#entering) {
-        void this.#chooseSession();
-      }
-    }
+    this.#arrival.hello(restarted);
   }
 
-  #over = false;
-  #wanted = 0; // the process that the address names
-  #entering = ""; // what was asked for before we were here, and has not come
-
-  async #chooseSession() {
-    const { session: wanted, process } = named(location);
-    this.#wanted = process;
-    if (wanted && wanted === this.client.session?.id) {
-      return;
-    }
-    try {
-      const { sessions } = await this.client.list();
-      const found = chosen(sessions, { wanted, last: recall(BROWSER, "session"), identity: this.client.hello?.identity, mayRun: this.may("run") });
-      if (wanted && found?.session !== wanted) {
-        notice("The session of this address has ended.");
-      }
-      if (found) {
-        await this.client.attach(found.session);
-        if (!this.client.processes.size && this.may("run")) {
-          await this.terminals.start();
-        }
-      } else if (this.may("run")) {
-        await this.newSession();
-      } else {
-        this.#status.session({ text: "There is nothing to watch yet.", label: "Look again", action: () => void this.#chooseSession() });
-      }
-    } catch (error) {
-      this.#complain(error);
-    }
-  }
-
-  async newSession() {
-    try {
-      const opened = this.client.open();
-      if (this.client.session) {
-        await opened; // or what is started would be in that one
-      }
-      await Promise.all([opened, this.terminals.start(FIRST)]);
-    } catch (error) {
-      this.#complain(error);
-    }
+  newSession() {
+    void this.#arrival.open();
   }
 
   /**
@@ -151,10 +104,6 @@ class App {
    * @param {boolean} resumed
    */
   #attached(event, resumed) {
-    this.#over = false;
-    this.#status.session(null);
-    history.replaceState(null, "", addressOf(location, event.session));
-    remember(BROWSER, "session", event.session);
     const shown = recall(PAGE, `tab.${event.session}`); // before what goes shows another
     if (!resumed) {
       this.terminals.reset();
@@ -169,18 +118,12 @@ class App {
         this.#found(record);
       }
     }
-    if (!resumed && this.#entering !== "start") {
+    const wanted = this.#arrival.attached(event.session);
+    if (wanted !== null && !(resumed && this.tabs.current)) {
       const last = this.terminals.ids.at(-1) ?? SCROLL;
-      this.tabs.select((this.#wanted && this.#find(this.#wanted)) || (shown ?? last));
-      this.#wanted = 0;
+      this.tabs.select((wanted && this.#find(wanted)) || (shown ?? last));
       if (!this.tabs.current) {
         this.tabs.select(last);
-      }
-    }
-    if (this.#entering === "attach") {
-      this.#entering = "";
-      if (!event.processes.length && this.may("run")) {
-        this.newTerminal();
       }
     }
   }
@@ -202,21 +145,18 @@ class App {
     return this.scroll.has(process) ? SCROLL : "";
   }
 
-  /** @param {string} text */
-  #ended(text) {
-    this.#over = true;
-    this.terminals.ended();
-    if (this.may("run")) {
-      this.#status.session({ text, label: "Start a new session", action: () => void this.newSession() });
-    } else {
-      this.#status.session({ text, label: "Look for another", action: () => void this.#chooseSession() });
+  /** @param {import("./arrival.js").Trouble | null} trouble */
+  #advise(trouble) {
+    this.#status.session(trouble);
+    if (trouble && !this.tabs.current) {
+      this.tabs.select(SCROLL); // there is no terminal to be shown
     }
   }
 
   // ---- processes
 
   newTerminal() {
-    this.#try(this.terminals.start());
+    this.#try(this.#arrival.newTerminal());
   }
 
   /** @param {string} id */
@@ -241,20 +181,15 @@ class App {
 
   /** @param {Message} event to a request whose answer nobody awaits */
   #failed(event) {
-    if (event.code !== "wrong-state") {
+    if (!this.#arrival.failed(event) && event.code !== "wrong-state") {
       notice(event.message);
-    }
-    if (this.#entering) {
-      this.#entering = "";
-      this.tabs.select(SCROLL); // there is no terminal to be shown
     }
   }
 
   /** @param {ProcessRecord} record */
   #started(record) {
     this.#found(record);
-    if (this.#entering) {
-      this.#entering = "";
+    if (this.#arrival.started()) {
       this.show(record.process);
     }
   }

@@ -5,11 +5,10 @@ import { CHANNELS } from "./sides.js";
 
 /** @typedef {{session: string, name: string, owner: string}} Listed */
 
-export const FIRST = "Terminal 1"; // of a session
+const FIRST = "Terminal 1"; // of a session
 
 /** Names of sessions that programs made for themselves: the page goes there only if it is told to. */
 const UNATTENDED = new Set(["plain", "popen"]);
-const ID = "entrance"; // of its requests: the page's own are numbers
 
 /**
  * The session that the page goes to.
@@ -50,7 +49,7 @@ export class Entrance {
   async enter({ wanted, last, size }) {
     const waiting = this.#early;
     const { identity, rights } = await waiting.heard("hello");
-    waiting.say({ type: "list", id: ID });
+    this.#ask("list");
     const { sessions } = await waiting.heard("sessions");
     const mayRun = rights.includes("run");
     const found = chosen(sessions, { wanted, last, identity, mayRun });
@@ -59,11 +58,11 @@ export class Entrance {
     }
     if (found) {
       this.#asked = "attach";
-      waiting.say({ type: "attach", id: ID, session: found.session, client: this.name });
+      this.#ask("attach", { session: found.session, client: this.name });
     } else if (mayRun) {
       this.#asked = "start";
-      waiting.say({ type: "open", id: ID, client: this.name }); // both in one flight
-      waiting.say({ type: "start", id: ID, runner: "shell", ...size(), name: FIRST, channels: CHANNELS });
+      this.#ask("open", { client: this.name }); // both in one flight
+      this.#ask("start", { runner: "shell", ...size(), name: FIRST, channels: CHANNELS });
     }
   }
 
@@ -76,5 +75,13 @@ export class Entrance {
     const asked = this.#early.taken ? this.#asked : "";
     this.#asked = "";
     return asked;
+  }
+
+  /**
+   * @param {string} type is its id, too: the page's own are numbers
+   * @param {{[name: string]: any}} [members]
+   */
+  #ask(type, members = {}) {
+    this.#early.say({ type, id: type, ...members });
   }
 }

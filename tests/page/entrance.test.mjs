@@ -31,12 +31,12 @@ function begin({ wanted = "", last = null } = {}) {
 test("where there is no session a new one and its terminal are asked for in one flight", async () => {
   const { sent, early, entrance, entered, says } = begin();
   await says(HELLO);
-  assert.deepEqual(sent, [{ type: "list", id: "entrance" }]);
-  await says({ type: "sessions", id: "entrance", sessions: [OTHER] });
+  assert.deepEqual(sent, [{ type: "list", id: "list" }]);
+  await says({ type: "sessions", id: "list", sessions: [OTHER] });
   await entered;
   const [open, start] = sent.slice(1);
-  assert.deepEqual(open, { type: "open", id: "entrance", client: "me" });
-  assert.deepEqual({ ...start, channels: [] }, { type: "start", id: "entrance", runner: "shell", rows: 3, cols: 4, name: "Terminal 1", channels: [] });
+  assert.deepEqual(open, { type: "open", id: "open", client: "me" });
+  assert.deepEqual({ ...start, channels: [] }, { type: "start", id: "start", runner: "shell", rows: 3, cols: 4, name: "Terminal 1", channels: [] });
   early.take();
   assert.equal(entrance.take(), "start");
   assert.equal(entrance.take(), "");
@@ -46,7 +46,7 @@ test("a session of one's own is attached", async () => {
   const { sent, early, entrance, entered, says } = begin();
   await says(HELLO, { type: "sessions", sessions: [OWN, OTHER] });
   await entered;
-  assert.deepEqual(sent[1], { type: "attach", id: "entrance", session: "a", client: "me" });
+  assert.deepEqual(sent[1], { type: "attach", id: "attach", session: "a", client: "me" });
   early.take();
   assert.equal(entrance.take(), "attach");
 });
