@@ -33,7 +33,7 @@ def run(workshop: Workshop, rounds: int, brief: bool) -> None:
         f"{short(null(20 if brief else 500, size)['MB/s'])} MB/s in frames of {size} bytes" for size in (4096, 65536)
     )
     print(load, flush=True)
-    lines: list[Sequence[str]] = [("what", "target", "webshell", "compared with", "ratio or value", "holds")]
+    lines: list[Sequence[str]] = [("what", "target", "webshell", "compared with", "ratio or value", "limit", "holds")]
     for row in ROWS:
         print(f"\n{row.title}", flush=True)
         count = 1 if brief else max(1, round(row.rounds * rounds / 5))
@@ -73,11 +73,12 @@ def cells(row: Row, results: Results) -> list[Sequence[str]]:
         title = row.title if not number else ""
         ours = with_spread(results, row.servers[0], promise.figure)
         if promise.other and promise.other not in results:
-            lines.append((title, promise.text, ours, f"{promise.other}: not installed", "–", "open"))
+            lines.append((title, promise.text, ours, f"{promise.other}: not installed", "–", "–", "open"))
             continue
         theirs = with_spread(results, promise.other, promise.figure) if promise.other else "–"
+        limit = f"{promise.limit} {short(promise.reached(results))}" if promise.limit in results else "–"
         holds = "yes" if promise.holds(results) else "**no**"
-        lines.append((title, promise.text, ours, theirs, short(promise.value(results)), holds))
+        lines.append((title, promise.text, ours, theirs, short(promise.value(results)), limit, holds))
     return lines
 
 

@@ -143,6 +143,11 @@ class Workshop:
             ideal("ideal-1k", "PIECE=1024"),
             ideal("ideal-1k-50us", "PIECE=1024", "PAUSE=50"),
             ideal("ideal-1k-100us", "PIECE=1024", "PAUSE=100"),
+            Peer(
+                "autobahn",
+                terminals.Terminal,
+                lambda port, program: [sys.executable, str(HERE / "autobahn_server.py"), str(port), str(program)],
+            ),
             Peer("ttyd", terminals.Ttyd, ttyd(), no_ttyd, folder=ttyd_folder),
             Peer("ttyd-tls", terminals.Ttyd, ttyd(*certificate), no_ttyd, tls=True, folder=ttyd_folder),
             Peer(

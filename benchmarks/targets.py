@@ -10,7 +10,12 @@ from benchmarks.rounds import Figures, Measure, Results, middle, ratio
 from benchmarks.servers import Workshop
 
 US, TTYD, IDEAL = "webshell", "ttyd", "ideal"
+RELAY = "ideal-1k"
+"""The fastest that we know, as long as it does nothing but relay."""
+BARE = "autobahn"
+"""The least that a server on Twisted and Autobahn does."""
 ALL = US, IDEAL, TTYD
+LIMITED = US, IDEAL, RELAY, TTYD
 VIEWERS = 10
 
 
@@ -21,6 +26,7 @@ class Promise:
     :ivar figure: which of the measured ones is shown.
     :ivar value: what the bound is for, from all that was measured.
     :ivar other: what it is compared with; the promise is left open where that is not installed.
+    :ivar limit: what reaches most of this here, although it does next to nothing; empty: nobody asked.
     """
 
     text: str
@@ -29,6 +35,11 @@ class Promise:
     value: Callable[[Results], float]
     other: str = ""
     at_most: bool = True
+    limit: str = ""
+
+    def reached(self, results: Results) -> float:
+        """What *value* would be if ours were as good as the limit."""
+        return self.value({**results, US: results[self.limit], f"{US}-tls": results[self.limit]})
 
     def holds(self, results: Results) -> bool:
         """Does it?"""
@@ -55,14 +66,16 @@ class Row:
         return lambda workshop, name: self.measure(workshop, name, short)
 
 
-def at_least(figure: str, bound: float, other: str, first: str = US) -> Promise:
+def at_least(figure: str, bound: float, other: str, first: str = US, limit: str = "") -> Promise:
     """So many times what *other* reaches."""
-    return Promise(f"≥ {bound:g} × {other}", figure, bound, lambda r: ratio(r, first, other, figure), other, False)
+    text = f"≥ {bound:g} × {other}"
+    return Promise(text, figure, bound, lambda r: ratio(r, first, other, figure), other, False, limit)
 
 
-def at_most(figure: str, bound: float, other: str, first: str = US) -> Promise:
+def at_most(figure: str, bound: float, other: str, limit: str = "") -> Promise:
     """So many times what *other* needs."""
-    return Promise(f"≤ {bound:g} × {other}", figure, bound, lambda r: ratio(r, first, other, figure), other)
+    text = f"≤ {bound:g} × {other}"
+    return Promise(text, figure, bound, lambda r: ratio(r, US, other, figure), other, limit=limit)
 
 
 def within(figure: str, bound: float, name: str = US) -> Promise:
@@ -71,8 +84,10 @@ def within(figure: str, bound: float, name: str = US) -> Promise:
 
 
 def _p50_of(figure: str, bound: float, other: str) -> Promise:
-    text = f"≤ {bound:g} × {other}'s p50"
-    return Promise(text, figure, bound, lambda r: middle(r, US, figure) / middle(r, other, "p50 µs"), other)
+    def value(results: Results) -> float:
+        return middle(results, US, figure) / middle(results, other, "p50 µs")
+
+    return Promise(f"≤ {bound:g} × {other}'s p50", figure, bound, value, other, limit=RELAY)
 
 
 def _near(figure: str, bound: float, other: str) -> Promise:
@@ -138,9 +153,13 @@ def _start_up(workshop: Workshop, name: str, short: bool) -> Figures:
 ROWS = (
     Row(
         "bulk output, pty to client",
-        ALL,
+        LIMITED,
         _flood,
-        (at_least("MB/s", 1.5, TTYD), at_least("MB/s", 0.95, IDEAL), at_most("CPU s/GB", 0.55, TTYD)),
+        (
+            at_least("MB/s", 1.5, TTYD, limit=RELAY),
+            at_least("MB/s", 0.95, IDEAL),
+            at_most("CPU s/GB", 0.55, TTYD, limit=RELAY),
+        ),
     ),
     Row("four floods at once", ALL, _floods(4), (at_least("MB/s", 1.3, TTYD),)),
     Row(
@@ -151,9 +170,9 @@ ROWS = (
     ),
     Row(
         "bulk output, TLS",
-        ("webshell-tls", US, "ttyd-tls"),
+        ("webshell-tls", US, RELAY, "ttyd-tls"),
         _flood,
-        (at_least("MB/s", 0.8, US, "webshell-tls"), at_least("MB/s", 1.3, "ttyd-tls", "webshell-tls")),
+        (at_least("MB/s", 0.8, US, "webshell-tls"), at_least("MB/s", 1.3, "ttyd-tls", "webshell-tls", RELAY)),
     ),
     Row(
         "bulk output, pipe",
@@ -162,21 +181,21 @@ ROWS = (
         (at_least("MB/s", 0.8, "websocketd", "webshell-pipe"),),
     ),
     Row("fairness of four floods", ALL, _fair, (at_least("least share", 0.9, TTYD),), 3),
-    Row("echo of a key, idle", ALL, _echo(0), (at_most("p50 µs", 1.15, TTYD),)),
+    Row("echo of a key, idle", LIMITED, _echo(0), (at_most("p50 µs", 1.15, TTYD, RELAY),)),
     Row(
         "echo, one flood beside",
-        ALL,
+        LIMITED,
         _echo(1),
-        (_p50_of("p50 µs", 0.7, TTYD), at_most("p99 µs", 1, TTYD)),
+        (_p50_of("p50 µs", 0.7, TTYD), at_most("p99 µs", 1, TTYD, RELAY)),
     ),
     Row(
         "echo, four floods beside",
-        ALL,
+        LIMITED,
         _echo(4),
-        (_p50_of("p50 µs", 0.7, TTYD), at_most("p99 µs", 1, TTYD)),
+        (_p50_of("p50 µs", 0.7, TTYD), at_most("p99 µs", 1, TTYD, RELAY)),
     ),
-    Row("start to the first prompt, one by one", ALL, _start(1), (at_most("p50 ms", 1, TTYD),)),
-    Row("start to the first prompt, 16 at once", ALL, _start(16), (at_most("p50 ms", 1, TTYD),)),
+    Row("start to the first prompt, one by one", (*ALL, BARE), _start(1), (at_most("p50 ms", 1, TTYD, BARE),)),
+    Row("start to the first prompt, 16 at once", (*ALL, BARE), _start(16), (at_most("p50 ms", 1, TTYD, BARE),)),
     Row("start with 10,000 descriptors open", (US,), _blocked, (within("ms blocked", 2),), 1),
     Row("idle sessions", (US, TTYD), _idle, (within("kB a session", 15), within("threads a session", 0)), 3),
     Row(

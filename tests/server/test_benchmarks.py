@@ -122,15 +122,18 @@ def test_messages_of_the_native_dialect_are_no_output_and_output_is_acknowledged
 
 
 RESULTS = {"webshell": [{"MB/s": 90.0}, {"MB/s": 110.0}, {"MB/s": 100.0}], "ideal": [{"MB/s": 100.0}] * 3}
+RESULTS["relay"] = [{"MB/s": 120.0}] * 3
 
 
 @pytest.mark.parametrize(
     ("promise", "last"),
     [
-        (at_least("MB/s", 0.95, "ideal"), ["1.00", "yes"]),
-        (at_least("MB/s", 1.05, "ideal"), ["1.00", "**no**"]),
-        (at_least("MB/s", 1.5, "ttyd"), ["–", "open"]),
-        (within("MB/s", 99), ["100", "**no**"]),
+        (at_least("MB/s", 0.95, "ideal"), ["1.00", "–", "yes"]),
+        (at_least("MB/s", 1.05, "ideal"), ["1.00", "–", "**no**"]),
+        (at_least("MB/s", 1.05, "ideal", limit="relay"), ["1.00", "relay 1.20", "**no**"]),
+        (at_least("MB/s", 1.05, "ideal", limit="ttyd"), ["1.00", "–", "**no**"]),
+        (at_least("MB/s", 1.5, "ttyd"), ["–", "–", "open"]),
+        (within("MB/s", 99), ["100", "–", "**no**"]),
     ],
 )
 def test_a_promise_is_held_against_the_medians(promise: Promise, last: list[str]) -> None:
