@@ -225,6 +225,28 @@ def test_install(there: Server) -> None:
     assert (done.stdout, done.stderr, done.returncode) == (f"{there.pid}\n", "", 0)
 
 
+@pytest.mark.parametrize("kind", ["popen", "http", "ws"])
+def test_what_does_not_end_by_itself_is_killed_at_exit(there: Server, kind: str) -> None:
+    """Python 3.12 has no threads for that any more by then."""
+    where = kind if kind == "popen" else f"{kind}={site(there)}"
+    program = f"""
+        import webshell.execnet
+        gateway = webshell.execnet.Group().makegateway("{where}")
+        source = "import os, signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); channel.send(os.getpid())"
+        print(gateway.remote_exec(source + "; time.sleep(1000)").receive())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(program)],
+        env=environment(there),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert eventually(lambda: not exists(int(done.stdout)))
+
+
 @pytest.mark.parametrize("transport", ["http", "ws"])
 def test_case_23_pytest_xdist_with_gateways_of_ours(there: Server, tmp_path: Path, transport: str) -> None:
     """With ``install`` xdist takes a spec as it is; its tests are brought there."""

@@ -20,6 +20,10 @@ MAKERS: dict[str, Maker] = {**dict.fromkeys(TRANSPORTS, over_web), "via": throug
 """Who makes a gateway, by the first of these keys that its spec has; without one execnet does it."""
 
 
+EXIT_SECONDS = 1.0
+"""So long a gateway may take to end when its program does, before it is killed; as in execnet."""
+
+
 class Group(execnet.Group):
     """A group whose gateways may be anywhere that a server of ours is.
 
@@ -56,6 +60,20 @@ class Group(execnet.Group):
         if spec.python2 is not None:
             take_interpreter(spec)
         return maker(self, spec)
+
+    def _cleanup_atexit(self) -> None:
+        """End what is left; without the threads that execnet starts for it, which Python 3.12 refuses by then."""
+        while self:
+            between = {gateway.spec.via for gateway in self}
+            for gateway in tuple(self):
+                if gateway.id not in between:
+                    gateway.exit()
+            for gateway in self._gateways_to_join:
+                if gateway._receivepool.waitall(EXIT_SECONDS):
+                    gateway._io.wait()
+                else:
+                    gateway._io.kill()
+            self._gateways_to_join.clear()
 
 
 def install() -> None:
