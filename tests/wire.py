@@ -123,14 +123,9 @@ class WireClient:
 
     # ---- what goes out
 
-    def send(self, frame: Frame) -> None:
-        """Send one frame."""
-        message: Event
-        if isinstance(frame, bytes):
-            message = BytesMessage(data=frame)
-        else:
-            message = TextMessage(data=json.dumps(frame) if isinstance(frame, dict) else frame)
-        self.socket.sendall(self.ws.send(message))
+    def send(self, *frames: Frame) -> None:
+        """Send frames, in one piece: the server has all of them before it does what the first one asks."""
+        self.socket.sendall(b"".join(self.ws.send(_message(frame)) for frame in frames))
 
     def type(self, text: str | bytes, process: int = 1, kind: int = 1) -> None:
         """Send input in a binary frame."""
@@ -329,3 +324,9 @@ class Server:
         self, kind: builtins.type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _message(frame: Frame) -> Event:
+    if isinstance(frame, bytes):
+        return BytesMessage(data=frame)
+    return TextMessage(data=json.dumps(frame) if isinstance(frame, dict) else frame)

@@ -28,7 +28,7 @@ class Link(WireClient):
 
     def say(self, kind: str, process: str | None = "1", **data: Any) -> None:
         """Send a message."""
-        self.send({"type": kind, "process": process, "data": data})
+        self.send(message(kind, process, **data))
 
     def start(self, process: str = "1", runner: str = "python3", **data: Any) -> None:
         """Start a process and see it started."""
@@ -73,6 +73,11 @@ class Link(WireClient):
         """Nothing has been said since: a ping is answered next."""
         self.say("ping", None)
         assert self.told() == ("pong", None)
+
+
+def message(kind: str, process: str | None = "1", **data: Any) -> Frame:
+    """A message as a client sends it."""
+    return {"type": kind, "process": process, "data": data}
 
 
 def error(text: str) -> tuple[str, Frame]:

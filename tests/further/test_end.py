@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from further.links import BAD, Link, configured
+from further.links import BAD, Link, configured, message
 from server.daemons import FOREGROUND
 from wire import PATIENCE, Server
 from wsproto.events import CloseConnection
@@ -120,8 +120,7 @@ def test_case_42_stop_twice_is_one_end(link: Link) -> None:
 
 def test_case_43_a_name_is_taken_until_the_end_is_told(link: Link) -> None:
     link.start(code="while True: pass")
-    link.say("stop")
-    link.say("start", runner="python3", code="")
+    link.send(message("stop"), message("start", runner="python3", code=""))
     assert link.told() == BAD
     assert link.told() == ("stopped", {"exitCode": -15})
 
