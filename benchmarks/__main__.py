@@ -162,6 +162,7 @@ def main() -> None:
     options = parser.parse_args()
     options.megabytes = options.megabytes or (report.PAGE_MEGABYTES if options.what == "page" else MEGABYTES)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends what was started, too
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # programs whose terminal is gone would outlive a run under nohup
     workshop = Workshop(options.peers, shlex.split(options.webshell))
     try:
         if options.what in WHOLE:
