@@ -19,10 +19,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import implementer
 
+from webshell.targets.channel import TERMINAL_READ_BYTES
 from webshell.targets.spawning import Spawner
-
-READ_BYTES = 4095
-"""All that a terminal hands out at a time."""
 
 PROGRAM = sys.argv[2]
 SPAWNER = Spawner()
@@ -76,7 +74,7 @@ class Screen:
     def doRead(self) -> None:
         """A frame for each read."""
         try:
-            self._socket.sendMessage(os.read(self._master, READ_BYTES), isBinary=True)
+            self._socket.sendMessage(os.read(self._master, TERMINAL_READ_BYTES), isBinary=True)
         except BlockingIOError:
             pass
         except OSError:  # nobody has it open any more

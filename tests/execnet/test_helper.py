@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -17,7 +18,8 @@ from gateways import alive, eventually, exists, pid_of, site
 from needs import need_module
 from wire import PATIENCE, Server
 
-from webshell.execnet import helper
+from webshell.execnet import Group, helper
+from webshell.execnet.group import EXIT_SECONDS
 
 PYTHON = f"{sys.executable} -m webshell.execnet.helper"
 
@@ -197,6 +199,18 @@ def test_the_console_script() -> None:
 # ---- install
 
 
+def ended(there: Server, program: str) -> subprocess.CompletedProcess[str]:
+    """What *program* says until its interpreter has ended."""
+    return subprocess.run(
+        [sys.executable, "-c", dedent(program)],
+        env=environment(there),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
 def test_install(there: Server) -> None:
     """``execnet.makegateway`` and ``execnet.Group`` are ours then, and what ends at exit does."""
     program = f"""
@@ -214,14 +228,7 @@ def test_install(there: Server) -> None:
         local.remote_exec("channel.send(1)").receive()
         execnet.Group().makegateway("ws={site(there)}").exit()
     """
-    done = subprocess.run(
-        [sys.executable, "-c", dedent(program)],
-        env=environment(there),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = ended(there, program)
     assert (done.stdout, done.stderr, done.returncode) == (f"{there.pid}\n", "", 0)
 
 
@@ -235,16 +242,43 @@ def test_what_does_not_end_by_itself_is_killed_at_exit(there: Server, kind: str)
         source = "import os, signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); channel.send(os.getpid())"
         print(gateway.remote_exec(source + "; time.sleep(1000)").receive())
     """
-    done = subprocess.run(
-        [sys.executable, "-c", dedent(program)],
-        env=environment(there),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = ended(there, program)
     assert (done.stderr, done.returncode) == ("", 0)
     assert eventually(lambda: not exists(int(done.stdout)))
+
+
+class Stuck:
+    """A gateway that does not end."""
+
+    _group: Group
+
+    def __init__(self, number: int, log: list[float | str]) -> None:
+        self.id = f"gw{number}"
+        self.spec = execnet.XSpec("popen")
+        self._receivepool = self._io = self
+        self._log = log
+
+    def exit(self) -> None:
+        self._group._unregister(self)  # type: ignore[arg-type]
+
+    def waitall(self, seconds: float) -> bool:
+        self._log.append(seconds)
+        time.sleep(0.001)
+        return False
+
+    def kill(self) -> None:
+        self._log.append("killed")
+
+
+def test_all_of_them_have_one_second_together() -> None:
+    group, log = Group(), list[float | str]()
+    for number in range(2):
+        group._register(Stuck(number, log))  # type: ignore[arg-type]
+    group._cleanup_atexit()
+    first, killed, second, killed_too = log
+    assert killed == killed_too == "killed"
+    assert 0.0 <= float(second) < float(first) <= EXIT_SECONDS
+    assert not list(group)
 
 
 @pytest.mark.parametrize("transport", ["http", "ws"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from time import monotonic
 
 import execnet
 from execnet import Gateway, XSpec
@@ -19,9 +20,8 @@ Maker = Callable[[execnet.Group, XSpec], Gateway]
 MAKERS: dict[str, Maker] = {**dict.fromkeys(TRANSPORTS, over_web), "via": through, "python2": to_python2}
 """Who makes a gateway, by the first of these keys that its spec has; without one execnet does it."""
 
-
 EXIT_SECONDS = 1.0
-"""So long a gateway may take to end when its program does, before it is killed; as in execnet."""
+"""So long gateways may take to end when their program does, all together, before they are killed; as in execnet."""
 
 
 class Group(execnet.Group):
@@ -68,8 +68,9 @@ class Group(execnet.Group):
             for gateway in tuple(self):
                 if gateway.id not in between:
                     gateway.exit()
+            deadline = monotonic() + EXIT_SECONDS
             for gateway in self._gateways_to_join:
-                if gateway._receivepool.waitall(EXIT_SECONDS):
+                if gateway._receivepool.waitall(max(0.0, deadline - monotonic())):
                     gateway._io.wait()
                 else:
                     gateway._io.kill()

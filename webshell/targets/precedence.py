@@ -15,7 +15,6 @@ ECHO_SECONDS = 100e-6
 TYPING_SECONDS = 1.0
 """So long after a key somebody is typing: floods are read more slowly and handed on in smaller pieces."""
 
-
 WAIT_MILLISECONDS = 1
 """For the next output of a lasting flood, before what is there is handed on; the reactor waits no longer than that."""
 
